@@ -1,0 +1,5 @@
+"""`python -m app` is `precis`."""
+
+from app.cli import main
+
+main()

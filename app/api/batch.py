@@ -1,0 +1,287 @@
+"""Read a batch from a request: JSON, or multipart with files."""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from pydantic import ValidationError
+from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
+
+from app.api.dependencies import ServicesDep
+from app.api.problems import fields_problem
+from app.api.schemas import BatchIn, DocumentIn
+from app.bootstrap import Services
+from app.errors import (
+    DocumentError,
+    DuplicateDocumentId,
+    EmptyBatch,
+    InvalidBody,
+    InvalidFields,
+    PrecisError,
+    TooManyDocuments,
+    UnknownModel,
+    UnreadableDocuments,
+    UnsupportedMediaType,
+)
+from app.ingest.reader import ReadText, check_text
+from app.store import runs
+from app.store.models import Run, Status, new_id, now
+from graphs.models import model_facts
+from graphs.summarize import Options
+
+OPTIONS_BYTES = 64 * 1024  # of the multipart field `options`
+
+
+@dataclass(slots=True)
+class BatchDocument:
+    """A document of a batch: its text, or why it has none."""
+
+    id: str
+    title: str
+    metadata: dict[str, Any] = field(default_factory=dict)
+    read: ReadText | None = None
+    error: DocumentError | None = None
+
+
+@dataclass(slots=True)
+class Batch:
+    """A batch that may be run."""
+
+    documents: list[BatchDocument]
+    options: Options
+    warnings: list[str]
+
+
+async def read_batch(request: Request, services: ServicesDep) -> Batch:
+    """Read a batch; one document that cannot be read does not take the others along.
+
+    Raises `InvalidRequest`, or the document's own error when it is the only one.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "application/json":
+        documents, options = await _from_json(request, services)
+    elif kind == "multipart/form-data":
+        documents, options = await _from_multipart(request, services)
+    else:
+        raise UnsupportedMediaType
+    return batch_of(documents, options, services)
+
+
+def batch_of(documents: list[BatchDocument], options: Options, services: Services) -> Batch:
+    """Return the batch if it may be run. Raises `InvalidRequest`, or the document's own error when it is the only
+    one.
+    """
+    _check(documents)
+    return Batch(documents, _with_model(options, services), _warnings(documents))
+
+
+async def accept(batch: Batch, services: Services) -> Run:
+    """Store a batch as a queued run and wake the worker; what this returns survives a crash."""
+    run = Run(
+        id=new_id(),
+        owner="",
+        status=Status.QUEUED,
+        options=batch.options.model_dump(),
+        warnings=batch.warnings,
+        created_at=now(),
+        attempt=0,
+        progress={},
+        usage={},
+        documents=len(batch.documents),
+    )
+    rows = [_row(position, document) for position, document in enumerate(batch.documents)]
+    async with services.database.begin() as session:
+        await runs.create(session, run, rows)
+    services.worker.wake()
+    return run
+
+
+BatchDep = Annotated[Batch, Depends(read_batch)]
+
+
+async def _from_json(request: Request, services: Services) -> tuple[list[BatchDocument], Options]:
+    body = await request.body()
+    try:
+        batch = await asyncio.to_thread(BatchIn.model_validate_json, body)
+    except ValidationError as error:
+        if error.errors()[0]["type"] == "json_invalid":
+            raise InvalidBody(error.errors()[0]["msg"]) from None
+        raise fields_problem(error.errors()) from None
+    _count(len(batch.documents), services)
+    ids = [document.id or str(number) for number, document in enumerate(batch.documents, 1)]
+    if repeated := [id for id, times in Counter(ids).items() if times > 1]:
+        raise DuplicateDocumentId(f"{repeated[0]!r} is there more than once.", ids=repeated[:100])
+    return [_from_body(id, document) for id, document in zip(ids, batch.documents, strict=True)], batch.options
+
+
+def _from_body(id: str, document: DocumentIn) -> BatchDocument:
+    found = BatchDocument(id, " ".join((document.title or id).split()), document.metadata)
+    try:
+        found.read = ReadText(check_text(document.text), "text")
+    except DocumentError as error:
+        found.error = error
+    return found
+
+
+async def _from_multipart(request: Request, services: Services) -> tuple[list[BatchDocument], Options]:
+    limit = services.settings.max_documents
+    try:
+        form = await request.form(max_files=limit + 1, max_fields=100, max_part_size=OPTIONS_BYTES)
+    except HTTPException as error:
+        if error.status_code == 413:
+            raise
+        if "Too many files" in str(error.detail):
+            raise TooManyDocuments(f"At most {limit:,} are accepted.") from None
+        raise InvalidBody(str(error.detail)) from None
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(form.close)
+        options = _options(form)
+        files = [file for file in form.getlist("files") if isinstance(file, UploadFile)]
+        unknown = sorted(set(form) - {"files", "options"})
+        if unknown or len(files) != len(form.getlist("files")):
+            detail = (
+                f"Unknown parts: {', '.join(unknown)}." if unknown else "Each part `files` must be a file with a name."
+            )
+            raise InvalidFields(f"{detail} Send parts `files`, repeated, and one part `options` with JSON.")
+        _count(len(files), services)
+        names = _unique([_file_name(file) for file in files])
+        return await asyncio.gather(
+            *[_from_file(name, file, services) for name, file in zip(names, files, strict=True)]
+        ), options
+
+
+async def _from_file(name: str, file: UploadFile, services: Services) -> BatchDocument:
+    found = BatchDocument(name, name)
+    try:
+        found.read = await services.reader.read(name, await file.read())
+    except DocumentError as error:
+        found.error = error
+    else:
+        found.title = " ".join(found.read.title.split())[:500] or name
+    return found
+
+
+def _options(form: FormData) -> Options:
+    given = form.getlist("options")
+    if len(given) > 1 or any(isinstance(value, UploadFile) for value in given):
+        raise InvalidFields("Send `options` once, as a plain part with JSON.")
+    try:
+        return Options.model_validate_json(str(given[0])) if given and given[0] else Options()
+    except ValidationError as error:
+        if error.errors()[0]["type"] == "json_invalid":
+            raise InvalidBody(f"The part `options` is not JSON: {error.errors()[0]['msg']}") from None
+        raise fields_problem(error.errors(), prefix=("options",)) from None
+
+
+def _with_model(options: Options, services: Services) -> Options:
+    """Return the options with the model that the run will use. Raises `UnknownModel`."""
+    name = options.model or services.settings.default_model
+    allowed = services.settings.allowed_models
+    try:
+        facts = model_facts(name)
+    except ValueError as error:
+        raise UnknownModel(str(error), models=allowed) from None
+    if name not in allowed and f"{facts.provider}:*" not in allowed:
+        raise UnknownModel(f"{name!r} is not among the models of this service: {', '.join(allowed)}.", models=allowed)
+    return options.model_copy(update={"model": name})
+
+
+def _row(position: int, document: BatchDocument) -> dict[str, Any]:
+    read = document.read
+    return {
+        "position": position,
+        "id": document.id,
+        "title": document.title,
+        "details": document.metadata,
+        "format": read.format if read else "text",
+        "characters": len(read.text) if read else 0,
+        "status": Status.QUEUED if read else Status.FAILED,
+        "error": document.error.problem() if document.error else None,
+        "pages": list(read.pages) if read else [],
+        "text": read.text if read else "",
+    }
+
+
+def _count(documents: int, services: Services) -> None:
+    if not documents:
+        raise EmptyBatch
+    if documents > services.settings.max_documents:
+        raise TooManyDocuments(f"It holds {documents:,}; at most {services.settings.max_documents:,} are accepted.")
+
+
+def _check(documents: Sequence[BatchDocument]) -> None:
+    """Raise when not one document can be read: there is nothing to run."""
+    errors = [(document, document.error) for document in documents if document.error]
+    if len(errors) < len(documents):
+        return
+    if len(documents) == 1:
+        raise errors[0][1]
+    shown = [_named(document, error) for document, error in errors[:100]]
+    raise UnreadableDocuments(f"All {len(documents):,} failed.", documents=shown)
+
+
+def _named(document: BatchDocument, error: PrecisError) -> dict[str, Any]:
+    return {"id": document.id} | error.problem()
+
+
+def _warnings(documents: Iterable[BatchDocument]) -> list[str]:
+    return [
+        f"{document.id}: read as {document.read.encoding}."
+        for document in documents
+        if document.read and not document.read.encoding.startswith("utf-8")
+    ]
+
+
+def _file_name(file: UploadFile) -> str:
+    """Return the bare name of an upload: no folders, no control characters."""
+    name = (file.filename or "").replace("\\", "/").rsplit("/", 1)[-1]
+    return "".join(character for character in name if character.isprintable())[:200].strip() or "unnamed"
+
+
+def _unique(names: Sequence[str]) -> list[str]:
+    """Number the files that have the name of another: they may come from different folders."""
+    taken: set[str] = set()
+    unique: list[str] = []
+    for name in names:
+        number, free = 1, name
+        while free in taken:
+            number += 1
+            free = f"{name} ({number})"
+        taken.add(free)
+        unique.append(free)
+    return unique
+
+
+# What the docs page says of the body: FastAPI reads it from a signature, but this body has two forms.
+REQUEST_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        "application/json": {"schema": {"$ref": "#/components/schemas/BatchIn"}},
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["files"],
+                "properties": {
+                    "files": {
+                        "type": "array",
+                        "items": {"type": "string", "format": "binary"},
+                        "description": "The documents: .txt, .md, .html and .pdf, in any encoding. The part's file name is the document's id.",
+                    },
+                    "options": {
+                        "type": "string",
+                        "description": "The options, as JSON.",
+                        "contentMediaType": "application/json",
+                        "contentSchema": {"$ref": "#/components/schemas/Options"},
+                        "examples": [json.dumps({"length": "short"})],
+                    },
+                },
+            },
+        },
+    },
+}

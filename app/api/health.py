@@ -1,0 +1,31 @@
+"""Whether the service is alive, and whether it takes work."""
+
+from fastapi import APIRouter
+from sqlalchemy import text
+
+from app.api.dependencies import ServicesDep
+from app.api.problems import problems
+from app.api.schemas import Health
+from app.errors import ShuttingDown, StorageUnavailable, WorkerGone
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/healthz", summary="Is it alive?")
+async def healthz() -> Health:
+    """Answer as long as the process runs."""
+    return Health(status="ok")
+
+
+@router.get("/readyz", summary="Does it take work?", responses=problems(ShuttingDown, StorageUnavailable, WorkerGone))
+async def readyz(services: ServicesDep) -> Health:
+    """Answer 200 while runs are accepted and done; 503 when the service stops, its worker is gone or its database does
+    not answer.
+    """
+    if services.stopping.is_set():
+        raise ShuttingDown
+    if services.working.done():
+        raise WorkerGone
+    async with services.database.read() as session:
+        await session.execute(text("SELECT 1"))
+    return Health(status="ok")

@@ -1,0 +1,32 @@
+"""The models that runs may name."""
+
+from fastapi import APIRouter
+
+from app.api.dependencies import ServicesDep
+from app.api.schemas import GateOut, ModelOut
+from app.bootstrap import Services
+from graphs.models import EMBEDDED, model_facts
+
+router = APIRouter(prefix="/v1/models", tags=["models"])
+
+
+@router.get("", summary="List models")
+async def list_models(services: ServicesDep) -> list[ModelOut]:
+    """Return the models that this service offers, the default first, and the limits in front of each provider as they
+    are now.
+    """
+    default = services.settings.default_model
+    names = dict.fromkeys([default, *services.settings.allowed_models])
+    return [_shown(name, services, is_default=name == default) for name in names]
+
+
+def _shown(name: str, services: Services, *, is_default: bool) -> ModelOut:
+    provider = name.partition(":")[0]
+    gate = services.resources.calls.gate(provider)
+    has_window = name != EMBEDDED and not name.endswith("*")
+    return ModelOut(
+        name=name,
+        is_default=is_default,
+        window_tokens=model_facts(name, services.settings.window_tokens).window_tokens if has_window else None,
+        gate=GateOut(limit=gate.limit, in_flight=gate.in_flight, paused_seconds=gate.paused_seconds),
+    )

@@ -1,0 +1,74 @@
+"""Plans: what a run would do."""
+
+import asyncio
+
+from fastapi import APIRouter
+
+from app.api.batch import REQUEST_BODY, BatchDep
+from app.api.dependencies import ServicesDep
+from app.api.problems import problems
+from app.api.runs import BATCH_PROBLEMS
+from app.api.schemas import PlannedDocument, PlanOut, Problem
+from app.errors import PlanImpossible
+from graphs.models import EMBEDDED, model_facts
+from graphs.summarize import Document, Documents, DoesNotFit, make_plan, plan_cost
+
+router = APIRouter(prefix="/v1/plans", tags=["plans"])
+
+
+@router.post(
+    "",
+    summary="Plan a batch without running it",
+    openapi_extra={"requestBody": REQUEST_BODY},
+    responses=problems(*BATCH_PROBLEMS, PlanImpossible),
+)
+async def create_plan(batch: BatchDep, services: ServicesDep) -> PlanOut:
+    """Return how a batch would be cut and merged, how many model calls that takes and how many tokens at most. Nothing
+    is stored, nothing is paid.
+    """
+    name = batch.options.model or services.settings.default_model
+    facts = model_facts(name, services.settings.window_tokens)
+    texts = Documents(
+        Document(document.id, document.title, document.read.text) for document in batch.documents if document.read
+    )
+    try:
+        plan = await asyncio.to_thread(make_plan, texts, batch.options, facts, services.settings.chunk_tokens)
+    except DoesNotFit as error:
+        raise PlanImpossible(str(error)) from None
+    cost = plan_cost(plan)
+    planned = [
+        PlannedDocument(
+            id=document["id"],
+            title=document["title"],
+            language=document["language"],
+            characters=document["characters"],
+            words=document["words"],
+            chunks=document["chunks"],
+        )
+        for document in plan["documents"]
+    ]
+    unread = [
+        PlannedDocument(
+            id=document.id,
+            title=document.title,
+            language="",
+            characters=0,
+            words=0,
+            chunks=0,
+            error=Problem(**document.error.problem()),
+        )
+        for document in batch.documents
+        if document.error
+    ]
+    has_tokens = name != EMBEDDED
+    return PlanOut(
+        model=name,
+        documents=planned + unread,
+        calls=cost.maps + cost.merges,
+        maps=cost.maps,
+        merges=cost.merges,
+        depth=cost.depth,
+        prompt_tokens=cost.prompt_tokens if has_tokens else 0,
+        completion_tokens=cost.completion_tokens if has_tokens else 0,
+        sections=len(plan["sections"]),
+    )

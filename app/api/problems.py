@@ -1,0 +1,92 @@
+"""Every error as problem+json (RFC 9457): one handler."""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import OperationalError
+from starlette.exceptions import HTTPException
+
+from app.errors import (
+    BodyTooLarge,
+    InternalError,
+    InvalidBody,
+    InvalidFields,
+    MethodNotAllowed,
+    PageNotFound,
+    PrecisError,
+    StorageUnavailable,
+)
+
+MOST_FIELDS = 20  # named in one problem
+
+logger = logging.getLogger(__name__)
+
+
+def install_problem_handlers(app: FastAPI) -> None:
+    """Make every error of an app a problem."""
+
+    @app.exception_handler(PrecisError)
+    async def on_precis_error(request: Request, error: PrecisError) -> JSONResponse:
+        return render(error)
+
+    @app.exception_handler(RequestValidationError)
+    async def on_validation_error(request: Request, error: RequestValidationError) -> JSONResponse:
+        return render(fields_problem(error.errors()))
+
+    @app.exception_handler(HTTPException)
+    async def on_http_error(request: Request, error: HTTPException) -> JSONResponse:
+        known = {404: PageNotFound, 405: MethodNotAllowed, 413: BodyTooLarge, 400: InvalidBody}
+        response = render(known.get(error.status_code, InternalError)())
+        response.headers.update(error.headers or {})
+        return response
+
+    @app.exception_handler(OperationalError)
+    async def on_storage_error(request: Request, error: OperationalError) -> JSONResponse:
+        logger.error("the database does not answer: %s", error)
+        return render(StorageUnavailable())
+
+    @app.exception_handler(Exception)
+    async def on_any_error(request: Request, error: Exception) -> JSONResponse:
+        return render(InternalError())  # the server logs the trace
+
+
+def render(error: PrecisError) -> JSONResponse:
+    """Return an error as a response."""
+    return JSONResponse(
+        error.problem(), status_code=error.status, headers=error.headers, media_type="application/problem+json"
+    )
+
+
+def fields_problem(errors: Sequence[Any], prefix: Iterable[str] = ()) -> InvalidFields:
+    """Return the problem that names wrong fields one by one, without repeating what was sent."""
+    fields = [_field(error, prefix) for error in errors[:MOST_FIELDS]]
+    return InvalidFields("; ".join(f"{field['field']}: {field['message']}" for field in fields[:3]), fields=fields)
+
+
+def _field(error: Mapping[str, Any], prefix: Iterable[str]) -> dict[str, str]:
+    place = [*prefix, *[str(part) for part in error["loc"] if part not in ("body", "query", "path", "header")]]
+    return {"field": ".".join(place).encode("utf-8", "replace").decode(), "message": str(error["msg"])}
+
+
+def problems(*errors: type[PrecisError]) -> dict[int | str, dict[str, Any]]:
+    """Return the `responses` of a route that may answer with these errors."""
+    responses: dict[int | str, dict[str, Any]] = {}
+    for error in errors:
+        response = responses.setdefault(
+            error.status,
+            {
+                "description": "",
+                "content": {
+                    "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {}}
+                },
+            },
+        )
+        response["description"] = (
+            response["description"] + "\n" if response["description"] else ""
+        ) + f"`{error.type()}`: {error.title()}"
+        response["content"]["application/problem+json"]["examples"][error.__name__] = {"value": error().problem()}
+    return responses

@@ -1,0 +1,61 @@
+"""A run's summaries as one Markdown or HTML document.
+
+Titles and summaries come from documents, which are hostile: in Markdown they are escaped, in HTML nothing but plain
+formatting is let through.
+"""
+
+import html
+import re
+
+from markdown_it import MarkdownIt
+
+from app.api.schemas import DocumentOut, RunOut, SummaryOut
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|!])")
+_MARKDOWN = MarkdownIt("commonmark", {"html": False}).disable(
+    ["image", "link", "autolink", "html_block", "html_inline", "reference"]
+)
+_STYLE = "body{font:1rem/1.6 system-ui,sans-serif;max-width:44rem;margin:2rem auto;padding:0 1rem;color:#222}h1,h2,h3{line-height:1.25}"
+
+
+def render_markdown(run: RunOut) -> str:
+    """Return the summaries as Markdown: the batch's, then each document's."""
+    parts = ["# Summary"]
+    if run.summary:
+        parts.append(run.summary.text)
+    parts += _remarks(run)
+    if len(run.documents) > 1 or not run.summary:
+        for document in run.documents:
+            parts += [f"## {escape(document.title)}", _body(document)]
+    return "\n\n".join(parts) + "\n"
+
+
+def render_html(run: RunOut) -> str:
+    """Return the summaries as an HTML page without scripts, pictures and links."""
+    language = html.escape(run.summary.language if run.summary else "en", quote=True)
+    body = _MARKDOWN.render(render_markdown(run))
+    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Summary</title><style>{_STYLE}</style>'
+    return f'<!doctype html>\n<html lang="{language}"><head>{head}</head><body>\n{body}</body></html>\n'
+
+
+def escape(text: str) -> str:
+    """Return a line in which no character is taken for Markdown."""
+    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+
+
+def _body(document: DocumentOut) -> str:
+    if document.error:
+        detail = f" {document.error.detail}" if document.error.detail else ""
+        return f"*Not summarised: {escape(document.error.title + detail)}*"
+    return _text(document.summary)
+
+
+def _text(summary: SummaryOut | None) -> str:
+    return (
+        summary.text if summary else "*No summary was asked for, or nothing in the document has to do with the focus.*"
+    )
+
+
+def _remarks(run: RunOut) -> list[str]:
+    """Return what a reader must know of a summary that lacks something."""
+    return [f"*{escape(run.error.title)} {escape(run.error.detail or '')}*"] if run.error else []

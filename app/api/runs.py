@@ -1,0 +1,222 @@
+"""Runs: accept, look at, wait for, cancel, delete."""
+
+import re
+import time
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request, Response
+
+from app.api.batch import REQUEST_BODY, BatchDep, accept
+from app.api.dependencies import Accepting, ExistingRun, ServicesDep
+from app.api.problems import problems
+from app.api.rendering import render_html, render_markdown
+from app.api.schemas import ChunkPage, RunOut, RunPage, chunk_out, document_out, run_head, run_out
+from app.bootstrap import Services
+from app.errors import (
+    BodyTooLarge,
+    DuplicateDocumentId,
+    EmptyBatch,
+    EmptyDocument,
+    InvalidBody,
+    InvalidFields,
+    PrecisError,
+    RunIsActive,
+    RunNotFinished,
+    RunNotFound,
+    ShuttingDown,
+    StorageUnavailable,
+    TooManyDocuments,
+    UnknownModel,
+    UnreadableDocuments,
+    UnsupportedMediaType,
+)
+from app.store import events, runs
+from app.store.models import Run, Status
+from app.work.executor import forget_checkpoints
+from app.work.notifier import wait
+
+router = APIRouter(prefix="/v1/runs", tags=["runs"])
+
+LONGEST_WAIT_SECONDS = 3_600.0
+BATCH_PROBLEMS: tuple[type[PrecisError], ...] = (
+    InvalidBody,
+    BodyTooLarge,
+    UnsupportedMediaType,
+    InvalidFields,
+    EmptyBatch,
+    TooManyDocuments,
+    DuplicateDocumentId,
+    EmptyDocument,
+    UnreadableDocuments,
+    UnknownModel,
+)
+
+_PREFERS_WAIT = re.compile(r"\bwait\s*=\s*(\d+)")
+
+
+@router.post(
+    "",
+    status_code=202,
+    summary="Summarise a batch",
+    response_description="The run is stored and will be done, also if this service is killed now. `Location` is its address.",
+    dependencies=[Accepting],
+    openapi_extra={"requestBody": REQUEST_BODY},
+    responses={
+        200: {"model": RunOut, "description": "With `Prefer: wait=N`: the run has ended."},
+        **problems(*BATCH_PROBLEMS, ShuttingDown, StorageUnavailable),
+    },
+)
+async def create_run(
+    batch: BatchDep,
+    services: ServicesDep,
+    response: Response,
+    prefer: Annotated[
+        str | None,
+        Header(description="`wait=N`: answer when the run has ended, or after N seconds.", examples=["wait=10"]),
+    ] = None,
+) -> RunOut:
+    """Accept a batch of documents, as JSON or as uploaded files, and summarise each document and the whole.
+
+    The answer comes at once; watch the run at `/v1/runs/{id}/stream`, wait for it at `/v1/runs/{id}/wait`, or look at
+    it again. It goes on when you leave. A document that cannot be read fails alone and carries its problem; the request
+    is refused when none can be read.
+    """
+    run = await accept(batch, services)
+    response.headers["Location"] = f"/v1/runs/{run.id}"
+    seconds = _PREFERS_WAIT.search(prefer or "")
+    shown = await _wait_for_end(run, services, float(seconds[1]) if seconds else 0.0)
+    if Status(shown.status).is_final:
+        response.status_code = 200
+    return await _shown(shown, services)
+
+
+@router.get("", summary="List runs", responses=problems(InvalidFields))
+async def list_runs(
+    services: ServicesDep,
+    before: Annotated[str | None, Query(max_length=100, description="The `next` of the page before.")] = None,
+    status: Annotated[Status | None, Query(description="Only runs of this status.")] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+) -> RunPage:
+    """Return runs, newest first, without their documents and summaries."""
+    async with services.database.read() as session:
+        found = await runs.page(session, "", before=before, status=status, limit=limit)
+    return RunPage(runs=[run_head(run) for run in found], next=found[-1].id if len(found) == limit else None)
+
+
+@router.get("/{run_id}", summary="Look at a run", responses=problems(RunNotFound))
+async def get_run(run: ExistingRun, services: ServicesDep) -> RunOut:
+    """Return a run with its progress, and its summaries as far as they are written."""
+    return await _shown(run, services)
+
+
+@router.get("/{run_id}/wait", summary="Wait for a run's end", responses=problems(RunNotFound))
+async def wait_for_run(
+    run: ExistingRun,
+    services: ServicesDep,
+    seconds: Annotated[
+        float, Query(ge=0, le=LONGEST_WAIT_SECONDS, description="Answer after so long in any case.")
+    ] = 60.0,
+) -> RunOut:
+    """Return the run when it has ended, or as it is when the time is over: look at `status`."""
+    return await _shown(await _wait_for_end(run, services, seconds), services)
+
+
+@router.post("/{run_id}/cancel", summary="Cancel a run", responses=problems(RunNotFound, StorageUnavailable))
+async def cancel_run(run: ExistingRun, services: ServicesDep) -> RunOut:
+    """Stop a run, and answer when it has stopped. Finished chunks stay readable; a run that has ended is returned as it
+    is.
+    """
+    async with services.database.begin() as session:
+        status = await runs.request_cancel(session, run.id)
+    services.notifier.notify(run.id)
+    services.worker.wake()
+    if not status.is_final:
+        run = await _wait_for_end(run, services, LONGEST_WAIT_SECONDS)
+    return await _shown(run, services)
+
+
+@router.delete(
+    "/{run_id}",
+    status_code=204,
+    summary="Delete a run",
+    responses=problems(RunNotFound, RunIsActive, StorageUnavailable),
+)
+async def delete_run(run: ExistingRun, services: ServicesDep) -> None:
+    """Delete a run that has ended, with its documents, summaries, events, and the model calls that no other run
+    uses.
+    """
+    if not Status(run.status).is_final:
+        raise RunIsActive
+    async with services.database.begin() as session:
+        await runs.remove(session, run.id)
+    await forget_checkpoints(run.id, services.resources)
+
+
+@router.get("/{run_id}/chunks", summary="See every chunk's partial summary", responses=problems(RunNotFound))
+async def list_chunks(run: ExistingRun, services: ServicesDep) -> ChunkPage:
+    """Return the chunks that have been read so far, each with its span and its partial summary."""
+    async with services.database.read() as session:
+        found = await events.partials(session, run.id, "map")
+    return ChunkPage(chunks=[chunk_out(event, text) for event, text in found])
+
+
+SUMMARY_FORMS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The summaries.",
+        "content": {"text/markdown": {"schema": {"type": "string"}}, "text/html": {"schema": {"type": "string"}}},
+    }
+}
+
+
+@router.get(
+    "/{run_id}/summary",
+    summary="Read the summaries",
+    responses={**SUMMARY_FORMS, **problems(RunNotFound, RunNotFinished)},
+    response_model=RunOut,
+)
+async def get_summary(run: ExistingRun, services: ServicesDep, request: Request) -> Any:
+    """Return the batch's summary and each document's, as `Accept` asks: Markdown (also by default), HTML, or JSON like
+    the run itself.
+    """
+    shown = await _shown(run, services)
+    if not Status(run.status).is_final or not (shown.summary or any(document.summary for document in shown.documents)):
+        raise RunNotFinished("It ended without one." if Status(run.status).is_final else "")
+    match _wanted_form(request.headers.get("accept", "")):
+        case "application/json":
+            return shown
+        case "text/html":
+            # A summary may hold what a hostile document put there: no script, no picture, no link to elsewhere is let
+            # through.
+            return Response(
+                render_html(shown),
+                media_type="text/html",
+                headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"},
+            )
+    return Response(render_markdown(shown), media_type="text/markdown")
+
+
+def _wanted_form(accept: str) -> str:
+    """Return the form that stands first in an Accept header."""
+    places = {form: accept.find(form) for form in ("text/markdown", "text/html", "application/json")}
+    named = {form: place for form, place in places.items() if place >= 0}
+    return min(named, key=lambda form: named[form]) if named else "text/markdown"
+
+
+async def _wait_for_end(run: Run, services: Services, seconds: float) -> Run:
+    """Return the run when it has ended, or as it is after `seconds`, or when the service stops."""
+    until = time.monotonic() + seconds
+    while True:
+        waiter = services.notifier.waiter(run.id)
+        async with services.database.read() as session:
+            run = await runs.get(session, run.id)
+        left = until - time.monotonic()
+        if Status(run.status).is_final or left <= 0 or services.stopping.is_set():
+            return run
+        await wait(waiter, min(left, 1.0))
+
+
+async def _shown(run: Run, services: Services) -> RunOut:
+    async with services.database.read() as session:
+        run = await runs.get(session, run.id)
+        rows = await runs.documents_of(session, run.id)
+    return run_out(run, [document_out(row) for row in rows])

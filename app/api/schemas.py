@@ -1,0 +1,384 @@
+"""The bodies of the API. Clients written today keep working: fields may be added, none is taken away."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.store.models import DocumentRow, EventRow, Run, Status
+from graphs.summarize import Options
+
+EXAMPLE_TEXT = (
+    "The harbour of Ansan was opened to ships in 1923. In its first year it took in forty vessels, most of them fishing boats from the islands. "
+    "A second pier followed in 1931, after the storm of 1929 had destroyed the first one. Today the harbour serves two ferry lines and a small fleet of "
+    "research ships. The city plans to close the old pier to traffic in 2027 and to turn it into a public garden."
+)
+EXAMPLE_KOREAN = (
+    "안산 항구는 1923년에 문을 열었다. 첫해에는 배 마흔 척이 들어왔고, 대부분은 섬에서 온 어선이었다. 1929년 폭풍이 첫 부두를 무너뜨린 뒤 1931년에 두 번째 부두가 세워졌다. "
+    "오늘날 항구에는 여객선 항로 두 개와 작은 연구선단이 있다. 시는 2027년에 옛 부두의 통행을 막고 시민 정원으로 바꿀 계획이다."
+)
+
+
+class Body(BaseModel):
+    """A body: unknown fields are refused, and attribute docstrings are the descriptions on the docs page."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+
+class DocumentIn(Body):
+    """A document as a caller sends it."""
+
+    id: str | None = Field(
+        default=None, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$", examples=["harbour"]
+    )
+    """Your own name for the document, unique in the batch; by default its place, from 1."""
+    title: str | None = Field(default=None, max_length=500, examples=["The harbour of Ansan"])
+    """What people call it."""
+    text: str = Field(examples=[EXAMPLE_TEXT])
+    """The text, as plain text or Markdown. Offsets in the answers are characters (Unicode code points) of it."""
+    metadata: dict[str, Any] = Field(default_factory=dict, examples=[{"year": 2026}])
+    """Anything of yours; it comes back with the document and has no influence."""
+
+
+class BatchIn(Body):
+    """A batch of documents, and how to summarise it."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        use_attribute_docstrings=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "documents": [
+                        {"id": "harbour", "title": "The harbour of Ansan", "text": EXAMPLE_TEXT},
+                        {"id": "hanggu", "title": "안산 항구", "text": EXAMPLE_KOREAN},
+                    ],
+                    "options": {"length": "short"},
+                }
+            ]
+        },
+    )
+
+    documents: list[DocumentIn]
+    """The documents, in the order in which their summaries are wanted."""
+    options: Options = Field(default_factory=Options)
+    """How to summarise; everything has a default."""
+
+
+class Problem(BaseModel):
+    """What went wrong, as RFC 9457 has it (`application/problem+json`)."""
+
+    model_config = ConfigDict(extra="allow", use_attribute_docstrings=True)
+
+    type: str = Field(examples=["urn:precis:problem:run-not-found"])
+    """The stable name of this kind of problem: program against this."""
+    title: str = Field(examples=["No run has this id."])
+    """What kind of problem it is, in one sentence."""
+    status: int = Field(examples=[404])
+    """The HTTP status; 200 for a problem of a run that is told inside its body."""
+    detail: str | None = None
+    """What it is about this time."""
+
+
+class CitationOut(Body):
+    """The place in a source that a sentence rests on."""
+
+    document: str
+    """The document's id."""
+    start: int
+    """Its first character in the document's text."""
+    end: int
+    """The character behind its last."""
+    page: int | None
+    """The page on which it starts, from 1; null where a document has no pages."""
+    quote: str
+    """What stands there, word for word."""
+
+
+class SentenceOut(Body):
+    """A sentence of a summary, and what it rests on."""
+
+    text: str
+    citations: list[CitationOut]
+    """Quoted places for the embedded model; for a language model, the places in the sources that share the most telling
+    words with the sentence. Empty where nothing in the sources comes close: read such a sentence with care."""
+
+
+class SummaryOut(Body):
+    """A summary."""
+
+    text: str
+    """Markdown."""
+    language: str
+    """BCP 47 tag."""
+    words: int
+    sentences: list[SentenceOut]
+    """The text's sentences in order, each with what it rests on."""
+
+
+class DocumentOut(Body):
+    """What became of one document."""
+
+    id: str
+    title: str
+    metadata: dict[str, Any]
+    format: Literal["text", "markdown", "html", "pdf"]
+    characters: int
+    """Of the text that was read."""
+    status: Status
+    language: str | None
+    """Of its summary; of itself when it has none."""
+    chunks: int
+    """The map calls it took."""
+    failed_chunks: int
+    summary: SummaryOut | None
+    error: Problem | None
+    """Why it failed."""
+
+
+class ProgressOut(Body):
+    """How far a run is."""
+
+    phase: Literal["queued", "plan", "map", "collapse", "reduce", "finished"]
+    done: int
+    """Calls that have ended."""
+    total: int
+    """Calls of the whole run; 0 before it is planned."""
+    failed: int
+    """Calls that were given up."""
+    eta_seconds: float | None
+    """About how long it will still take; null before the first call has ended."""
+
+
+class LostOut(Body):
+    """A span that the summaries do not rest on."""
+
+    document: str
+    start: int
+    end: int
+    error: str
+    """The failure's code, or `not_relevant`."""
+
+
+class CoverageOut(Body):
+    """How much of the text the summaries rest on."""
+
+    characters: int
+    """Of all chunks."""
+    summarised: int
+    failed: list[LostOut]
+    skipped: list[LostOut]
+    """What has nothing to do with the focus."""
+
+
+class UsageOut(Body):
+    """What the run's calls cost."""
+
+    calls: int
+    """Model calls made for this run."""
+    remembered: int
+    """Calls answered by the ledger of earlier ones, for nothing."""
+    prompt_tokens: int
+    completion_tokens: int
+    cost_usd: float | None = None
+    """Null: not known."""
+
+
+class RunHead(Body):
+    """A run, without its documents and texts."""
+
+    id: str
+    status: Status
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    options: Options
+    documents: int
+    """How many."""
+    progress: ProgressOut
+    error: Problem | None
+    """What makes it `partial` or `failed`."""
+    usage: UsageOut
+
+
+class RunOut(Body):
+    """A run: a summarisation of one batch."""
+
+    id: str
+    """Sorts by time."""
+    status: Status
+    """`queued`, `running`, then one of: `succeeded`; `partial`, a summary that says what it lacks; `failed`;
+    `cancelled`."""
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    options: Options
+    progress: ProgressOut
+    summary: SummaryOut | None
+    """Of the batch."""
+    documents: list[DocumentOut]
+    coverage: CoverageOut | None
+    usage: UsageOut
+    warnings: list[str]
+    """What was done to the batch that its sender may want to know."""
+    error: Problem | None
+    """What makes it `partial` or `failed`."""
+
+
+class RunPage(Body):
+    """Runs, newest first."""
+
+    runs: list[RunHead]
+    next: str | None
+    """Pass it as `before` to get the next page; null on the last."""
+
+
+class ChunkOut(Body):
+    """One chunk of a document and its partial summary."""
+
+    document: str
+    part: int
+    """Its place among the document's chunks, from 0."""
+    start: int
+    end: int
+    status: Literal["succeeded", "failed", "skipped"]
+    text: str | None
+    """The partial; null when there is none."""
+    error: str | None
+    message: str | None
+    seconds: float
+    remembered: bool
+    """It came from the ledger and cost nothing."""
+    prompt_tokens: int
+    completion_tokens: int
+
+
+class ChunkPage(Body):
+    """The chunks of a run that have ended, in the order in which they did."""
+
+    chunks: list[ChunkOut]
+
+
+class PlannedDocument(Body):
+    """What a plan says of one document."""
+
+    id: str
+    title: str
+    language: str
+    characters: int
+    words: int
+    chunks: int
+    error: Problem | None = None
+
+
+class PlanOut(Body):
+    """What a run would do, before anything is paid."""
+
+    model: str
+    documents: list[PlannedDocument]
+    calls: int
+    """Model calls, if none fails."""
+    maps: int
+    """Of these, calls that read chunks."""
+    merges: int
+    """Of these, calls that merge partial summaries."""
+    depth: int
+    """How many calls wait for each other at most."""
+    prompt_tokens: int
+    """Upper bound; 0 for the embedded model, which has no tokens."""
+    completion_tokens: int
+    """Upper bound; 0 for the embedded model."""
+    sections: int
+    """Groups of chunks that are sent out at once."""
+
+
+class GateOut(Body):
+    """The limits in front of a provider at this moment."""
+
+    limit: int
+    """Calls in flight at most."""
+    in_flight: int
+    paused_seconds: float
+    """How long the provider still asks for a pause."""
+
+
+class ModelOut(Body):
+    """A model, or with `*` all models of a provider, that runs may name."""
+
+    name: str
+    is_default: bool
+    window_tokens: int | None
+    """Its context window; null: it has none, or it depends on the model."""
+    gate: GateOut
+
+
+class Health(Body):
+    """Whether the service is well."""
+
+    status: Literal["ok"]
+
+
+def run_out(run: Run, documents: list[DocumentOut]) -> RunOut:
+    """Return a run as the API shows it."""
+    return RunOut(
+        **_common(run),
+        documents=documents,
+        summary=_summary(run.summary),
+        coverage=run.coverage and CoverageOut(**run.coverage),
+        warnings=run.warnings,
+    )
+
+
+def run_head(run: Run) -> RunHead:
+    """Return a run as the list shows it."""
+    return RunHead(**_common(run), documents=run.documents)
+
+
+def document_out(row: DocumentRow) -> DocumentOut:
+    """Return a document as the API shows it."""
+    return DocumentOut(
+        id=row.id,
+        title=row.title,
+        metadata=row.details,
+        format=row.format,
+        characters=row.characters,
+        status=Status(row.status),
+        language=row.language,
+        chunks=row.chunks,
+        failed_chunks=row.failed_chunks,
+        summary=_summary(row.summary),
+        error=row.error and Problem(**row.error),
+    )
+
+
+def chunk_out(event: EventRow, text: str | None) -> ChunkOut:
+    """Return a chunk from the event that told of it."""
+    data = event.data
+    usage = data["usage"]
+    shown = {name: data[name] for name in ("document", "part", "start", "end", "status", "error", "message", "seconds")}
+    tokens = {name: usage[name] for name in ("prompt_tokens", "completion_tokens")}
+    return ChunkOut(**shown, **tokens, remembered=bool(usage["remembered"]), text=text)
+
+
+def _common(run: Run) -> dict[str, Any]:
+    return {
+        "id": run.id,
+        "status": Status(run.status),
+        "created_at": run.created_at,
+        "started_at": run.started_at,
+        "finished_at": run.finished_at,
+        "options": Options(**run.options),
+        "progress": ProgressOut(**(QUEUED | run.progress)),
+        "error": run.error and Problem(**run.error),
+        "usage": UsageOut(**(NO_USAGE | run.usage)),
+    }
+
+
+def _summary(stored: dict[str, Any] | None) -> SummaryOut | None:
+    return SummaryOut(**stored) if stored else None
+
+
+QUEUED: dict[str, Any] = {"phase": "queued", "done": 0, "total": 0, "failed": 0, "eta_seconds": None}
+NO_USAGE: dict[str, Any] = {"calls": 0, "remembered": 0, "prompt_tokens": 0, "completion_tokens": 0}
+
+RunId = Annotated[str, Field(description="The run's id.", examples=["01980d6c-8f7e-7c3a-9f0e-2f6b8a1c4d5e"])]

@@ -1,0 +1,55 @@
+"""Watch a run as server-sent events."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Header
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from app.api.dependencies import ExistingRun, ServicesDep
+from app.api.problems import problems
+from app.errors import RunNotFound
+from app.store import events, runs
+from app.work.notifier import wait
+
+router = APIRouter(prefix="/v1/runs", tags=["runs"])
+
+EVENTS_AT_ONCE = 200  # read from the database; a slow client holds no more than this in memory
+RETRY_MILLISECONDS = 1_000  # after which a browser comes back
+
+
+@router.get(
+    "/{run_id}/stream", summary="Watch a run", response_class=EventSourceResponse, responses=problems(RunNotFound)
+)
+async def stream_run(
+    run: ExistingRun,
+    services: ServicesDep,
+    last_event_id: Annotated[
+        str | None,
+        Header(description="The id of the last event you have seen; what follows it is sent.", examples=["7"]),
+    ] = None,
+) -> AsyncIterator[ServerSentEvent]:
+    """Send every event of the run as it happens, and those that were before.
+
+    `queued`, `planned` (calls and token bounds), `progress` (each finished call, with counts), `document` (its
+    summary), and last `finished` (the status); `id` numbers them without a gap. A browser's `EventSource` comes back by
+    itself and misses nothing. `goodbye` says that the service stops; come back then, too.
+    """
+    seq = int(last_event_id) if last_event_id and last_event_id.isdecimal() else 0
+    yield ServerSentEvent(retry=RETRY_MILLISECONDS)
+    while True:
+        waiter = services.notifier.waiter(run.id)
+        async with services.database.read() as session:
+            found = await events.after(session, run.id, seq, EVENTS_AT_ONCE)
+            # A client that comes back after the end, or whose run was deleted, must not wait for ever.
+            is_over = not found and await runs.is_over(session, run.id)
+        for event in found:
+            yield ServerSentEvent(id=str(event.seq), event=event.type, data=event.data)
+            seq = event.seq
+        if is_over or (found and found[-1].type == events.FINISHED):
+            return
+        if services.stopping.is_set():
+            yield ServerSentEvent(event="goodbye", data={"reason": "the service is stopping"})
+            return
+        if not found:
+            await wait(waiter)

@@ -1,0 +1,1 @@
+"""Bytes to text: encodings here, formats in a limited child process."""

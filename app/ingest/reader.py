@@ -1,0 +1,142 @@
+"""Turns an uploaded file into a text."""
+
+import asyncio
+import json
+import os
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any, Literal
+
+from app.errors import (
+    BrokenHtml,
+    BrokenPdf,
+    EmptyDocument,
+    EncryptedPdf,
+    InvalidText,
+    NoTextInPdf,
+    ParserFailed,
+    UnsupportedFormat,
+)
+from app.ingest.encoding import decode
+
+Format = Literal["text", "markdown", "html", "pdf"]
+
+MARKDOWN_NAMES = (".md", ".markdown", ".mdown")
+HTML_NAMES = (".html", ".htm", ".xhtml")
+# What a file begins with decides before its name: the first bytes of formats that are not read, so that the error can
+# name them.
+FOREIGN_FORMATS = {
+    b"PK\x03\x04": "a zip archive, or a DOCX, XLSX, PPTX, HWPX or EPUB file",
+    b"\xd0\xcf\x11\xe0": "an old Microsoft Office or HWP file",
+    b"\x89PNG": "a PNG picture",
+    b"\xff\xd8\xff": "a JPEG picture",
+    b"GIF8": "a GIF picture",
+    b"\x1f\x8b": "a gzip archive",
+    b"{\\rtf": "an RTF file",
+}
+PDF_WITHIN_BYTES = 1024  # a PDF's mark may stand behind some rubbish
+_HTML_START = re.compile(r"^\s*(<\?xml[^>]*>\s*)?<(!doctype\s+html|html)", re.IGNORECASE)
+_SURROGATES = re.compile(r"[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class ReadText:
+    """A document's text as it is stored: all offsets are places in it."""
+
+    text: str
+    format: Format
+    pages: tuple[int, ...] = ()  # where each page starts, in characters
+    title: str = ""  # that the file itself gives
+    encoding: str = "utf-8"
+
+
+class Reader:
+    """Reads files, the dangerous formats in short-lived child processes, as many at a time as there are processors."""
+
+    def __init__(self, parse_seconds: float) -> None:
+        self._parse_seconds = parse_seconds
+        self._children = asyncio.Semaphore(os.cpu_count() or 1)
+
+    async def read(self, name: str, data: bytes) -> ReadText:
+        """Return the text of a file. Raises `DocumentError`."""
+        if not data.strip():
+            raise EmptyDocument
+        for mark, what in FOREIGN_FORMATS.items():
+            if data.startswith(mark):
+                raise UnsupportedFormat(f"This is {what}.")
+        if b"%PDF-" in data[:PDF_WITHIN_BYTES]:
+            return await self._read_pdf(data)
+        if name.lower().endswith(".pdf"):
+            raise BrokenPdf("It does not begin like a PDF.")
+        text, encoding = await asyncio.to_thread(decode, data)
+        suffix = PurePath(name.lower()).suffix
+        if suffix in HTML_NAMES or _HTML_START.match(text):
+            return await self._read_html(text)
+        return ReadText(clean(text), "markdown" if suffix in MARKDOWN_NAMES else "text", encoding=encoding)
+
+    async def _read_pdf(self, data: bytes) -> ReadText:
+        found = await self._in_child("pdf", data)
+        match found.get("error"):
+            case "encrypted":
+                raise EncryptedPdf
+            case "too_long":
+                raise ParserFailed(found["detail"])
+            case "broken":
+                raise BrokenPdf(found["detail"])
+        if not found["text"].strip():
+            raise NoTextInPdf
+        return ReadText(found["text"], "pdf", pages=tuple(found["pages"]), title=found["title"])
+
+    async def _read_html(self, text: str) -> ReadText:
+        found = await self._in_child("html", text.encode("utf-8", "surrogatepass"))
+        if "error" in found:
+            raise BrokenHtml(found["detail"])
+        return ReadText(clean(found["text"]), "html", title=found["title"])
+
+    async def _in_child(self, format: Literal["pdf", "html"], data: bytes) -> dict[str, Any]:
+        """Run the parser in a child process of its own, which knows none of this one's secrets."""
+        environment = {
+            name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LANG", "VIRTUAL_ENV") if name in os.environ
+        }
+        async with self._children:
+            child = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "app.ingest.child",
+                format,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+                env=environment,
+            )
+            try:
+                async with asyncio.timeout(self._parse_seconds):
+                    output, _ = await child.communicate(data)
+            except TimeoutError:
+                raise ParserFailed(f"It took more than {self._parse_seconds:g} s.") from None
+            finally:
+                if child.returncode is None:
+                    child.kill()
+                    await child.wait()
+        if child.returncode:
+            raise ParserFailed("Reading it took more time or memory than is allowed, or it is damaged.")
+        found: dict[str, Any] = json.loads(output)
+        return found
+
+
+def clean(text: str) -> str:
+    """Return a text with one kind of line end."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def check_text(text: str) -> str:
+    """Return a text that came as JSON, if it is one. Raises `EmptyDocument`, `InvalidText`."""
+    if "\x00" in text:
+        raise InvalidText(f"A NUL stands at character {text.index(chr(0))}.")
+    if lone := _SURROGATES.search(text):
+        raise InvalidText(f"Half of a surrogate pair stands at character {lone.start()}.")
+    if not text.strip():
+        raise EmptyDocument
+    return text

@@ -1,0 +1,71 @@
+"""`precis serve`: the HTTP server around the application."""
+
+import logging
+import socket
+import sys
+from types import FrameType
+
+import uvicorn
+
+from app.bootstrap import Services
+from app.main import create_app
+from app.settings import Settings
+
+GRACE_SECONDS = 3  # for requests under way after SIGTERM; container engines kill after ten
+HEADER_SECONDS = 5  # that an idle connection is kept open
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, which says when it is ready and tells the open streams when it ends."""
+
+    def __init__(self, config: uvicorn.Config, address: str) -> None:
+        super().__init__(config)
+        self._address = address
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then print the one line on standard output that says so."""
+        await super().startup(sockets)
+        if self.started:
+            print(f"precis: ready on {self._address}", flush=True)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to end at the first signal, end at once at the second.
+
+        uvicorn's own handler would raise the signal again at the end, so that a stop that went well would look like a
+        crash.
+        """
+        self.force_exit = self.should_exit
+        self.should_exit = True
+        services: Services | None = getattr(self.config.app.state, "services", None)  # type: ignore[union-attr]  # the app is a FastAPI
+        if services is not None:
+            services.stopping.set()
+            services.notifier.notify_all()  # open streams would keep the server from ever ending
+
+
+def serve(settings: Settings) -> int:
+    """Run the service until it is told to end; return the exit code."""
+    logging.basicConfig(
+        level=settings.log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    logging.getLogger("httpx2").setLevel(logging.WARNING)  # a line per model call otherwise
+    try:
+        listener = socket.create_server((settings.host, settings.port), backlog=2048)
+    except OSError as error:
+        print(
+            f"precis: cannot listen on {settings.host}:{settings.port}: {error.strerror}. Choose another with --port.",
+            file=sys.stderr,
+        )
+        return 1
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    config = uvicorn.Config(
+        create_app(settings),
+        log_config=None,
+        access_log=settings.log_level == "debug",
+        timeout_keep_alive=HEADER_SECONDS,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        server_header=False,
+    )
+    server = Server(config, f"http://{host}:{listener.getsockname()[1]}")
+    with listener:
+        server.run(sockets=[listener])
+    return 0 if server.started else 1

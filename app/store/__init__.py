@@ -1,0 +1,1 @@
+"""What is kept: runs, documents, calls, events, checkpoints."""

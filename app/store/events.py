@@ -1,0 +1,61 @@
+"""The events of runs: what a client is told, in order, however often it comes back."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Insert, bindparam, delete, func, insert, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.store.models import CallRow, EventRow, Run, now
+
+FINISHED = "finished"  # the type of the one terminal event
+
+
+def appending() -> Insert:
+    """Return the statement that appends events of a run, as long as its worker still holds the run."""
+    held = select(Run.id).where(Run.id == bindparam("run_id"), Run.attempt == bindparam("attempt")).exists()
+    columns = ["run_id", "seq", "type", "at", "step", "call_key", "data"]
+    table = EventRow.__table__
+    values = select(*[bindparam(name, type_=table.c[name].type) for name in columns]).where(held)
+    return insert(table).from_select(columns, values)  # type: ignore[arg-type]  # a mapped class's table is a Table
+
+
+async def append(session: AsyncSession, run_id: str, type: str, data: dict[str, Any]) -> None:
+    """Append one event behind the last, inside the caller's transaction."""
+    last = await last_seq(session, run_id)
+    session.add(EventRow(run_id=run_id, seq=last + 1, type=type, at=now(), step=None, call_key=None, data=data))
+
+
+async def after(session: AsyncSession, run_id: str, seq: int, limit: int) -> Sequence[EventRow]:
+    """Return the events behind `seq`, oldest first."""
+    query = select(EventRow).where(EventRow.run_id == run_id, EventRow.seq > seq).order_by(EventRow.seq).limit(limit)
+    return (await session.scalars(query)).all()
+
+
+async def last_seq(session: AsyncSession, run_id: str) -> int:
+    """Return the number of a run's last event; 0 before the first."""
+    return await session.scalar(select(func.max(EventRow.seq)).where(EventRow.run_id == run_id)) or 0
+
+
+async def of_type(session: AsyncSession, run_id: str, *types: str) -> Sequence[EventRow]:
+    """Return a run's events of some types, oldest first."""
+    query = select(EventRow).where(EventRow.run_id == run_id, EventRow.type.in_(types)).order_by(EventRow.seq)
+    return (await session.scalars(query)).all()
+
+
+async def partials(session: AsyncSession, run_id: str, kind: str) -> Sequence[tuple[EventRow, str | None]]:
+    """Return the steps of one kind with what each wrote (None for a failed one), oldest first."""
+    query = (
+        select(EventRow, CallRow.text)
+        .outerjoin(CallRow, CallRow.key == EventRow.call_key)
+        .where(EventRow.run_id == run_id, EventRow.type == "progress", EventRow.data["kind"].as_string() == kind)
+        .order_by(EventRow.seq)
+    )
+    return [(event, text) for event, text in (await session.execute(query)).all()]
+
+
+async def forget_calls(session: AsyncSession, run_id: str) -> None:
+    """Delete the ledger entries that this run used and no other run did."""
+    own = select(EventRow.call_key).where(EventRow.run_id == run_id, EventRow.call_key.is_not(None))
+    others = select(EventRow.call_key).where(EventRow.run_id != run_id, EventRow.call_key == CallRow.key).exists()
+    await session.execute(delete(CallRow).where(CallRow.key.in_(own), ~others))

@@ -1,0 +1,177 @@
+"""Everything that happens to a run in the database. No other module queries runs or documents."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, update
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import undefer
+
+from app.errors import RunNotFound
+from app.store import events
+from app.store.models import DocumentRow, Run, Status, now
+
+LEASE_SECONDS = 15.0  # a run whose worker has not been heard of for so long is taken over
+
+
+class LeaseLost(Exception):
+    """Another worker has taken the run over, or it was deleted."""
+
+
+async def create(session: AsyncSession, run: Run, documents: Sequence[dict[str, Any]]) -> None:
+    """Store a new run with its documents, and its first event."""
+    session.add(run)
+    await session.flush()
+    for start in range(0, len(documents), 500):
+        await session.execute(insert(DocumentRow), [{"run_id": run.id} | row for row in documents[start : start + 500]])
+    await events.append(session, run.id, "queued", {"documents": len(documents)})
+
+
+async def get(session: AsyncSession, id: str, owner: str = "") -> Run:
+    """Return a run. Raises `RunNotFound`."""
+    run = await session.scalar(select(Run).where(Run.id == id, Run.owner == owner))
+    if run is None:
+        raise RunNotFound
+    return run
+
+
+async def is_over(session: AsyncSession, id: str) -> bool:
+    """Tell whether a run has ended or was deleted."""
+    status = await session.scalar(select(Run.status).where(Run.id == id))
+    return status is None or Status(status).is_final
+
+
+async def page(
+    session: AsyncSession, owner: str, *, before: str | None, status: Status | None, limit: int
+) -> Sequence[Run]:
+    """Return runs, newest first, older than the run `before`."""
+    query = select(Run).where(Run.owner == owner).order_by(Run.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(Run.id < before)
+    if status is not None:
+        query = query.where(Run.status == status)
+    return (await session.scalars(query)).all()
+
+
+async def documents_of(session: AsyncSession, run_id: str, *, with_text: bool = False) -> Sequence[DocumentRow]:
+    """Return a run's documents in the caller's order, without their texts unless asked for."""
+    query = select(DocumentRow).where(DocumentRow.run_id == run_id).order_by(DocumentRow.position)
+    if with_text:
+        query = query.options(undefer(DocumentRow.text))
+    return (await session.scalars(query)).all()
+
+
+async def workers_of_running(session: AsyncSession) -> set[str]:
+    """Return the workers that hold runs."""
+    query = select(Run.worker).where(Run.status == Status.RUNNING, Run.worker.is_not(None)).distinct()
+    return {str(worker) for worker in await session.scalars(query)}
+
+
+def _claimable(dead: Sequence[str]) -> ColumnElement[bool]:
+    """Waits, or is held by a worker that is dead or silent."""
+    abandoned = and_(Run.status == Status.RUNNING, or_(Run.lease_until < time.time(), Run.worker.in_(dead)))
+    return or_(Run.status == Status.QUEUED, abandoned)
+
+
+async def has_claimable(session: AsyncSession, dead: Sequence[str]) -> bool:
+    """Tell whether `claim` would find a run; a look that takes no write lock."""
+    return bool(await session.scalar(select(select(Run.id).where(_claimable(dead)).exists())))
+
+
+async def claim(session: AsyncSession, worker: str, dead: Sequence[str]) -> Run | None:
+    """Take the oldest run that waits, or whose worker is dead or silent; no two workers ever take the same one."""
+    oldest = select(Run.id).where(_claimable(dead)).order_by(Run.id).limit(1).scalar_subquery()
+    claimed = await session.scalars(
+        update(Run)
+        .where(Run.id == oldest)
+        .values(
+            status=Status.RUNNING,
+            worker=worker,
+            attempt=Run.attempt + 1,
+            lease_until=time.time() + LEASE_SECONDS,
+            started_at=func.coalesce(Run.started_at, now()),
+        )
+        .returning(Run)
+        .execution_options(populate_existing=True)
+    )
+    return claimed.one_or_none()
+
+
+async def renew(session: AsyncSession, worker: str) -> None:
+    """Prolong the lease of every run that a worker holds."""
+    held = and_(Run.worker == worker, Run.status == Status.RUNNING)
+    await session.execute(update(Run).where(held).values(lease_until=time.time() + LEASE_SECONDS))
+
+
+async def held_by(session: AsyncSession, worker: str) -> dict[str, tuple[int, bool]]:
+    """Return the runs that a worker holds: attempt, and whether their caller wants them cancelled."""
+    query = select(Run.id, Run.attempt, Run.cancel_requested_at).where(
+        Run.worker == worker, Run.status == Status.RUNNING
+    )
+    return {id: (attempt, cancelled is not None) for id, attempt, cancelled in (await session.execute(query)).all()}
+
+
+async def release(session: AsyncSession, worker: str) -> None:
+    """Give back every run that a worker holds, for another to take at once."""
+    held = and_(Run.worker == worker, Run.status == Status.RUNNING)
+    await session.execute(update(Run).where(held).values(status=Status.QUEUED, worker=None, lease_until=0.0))
+
+
+async def request_cancel(session: AsyncSession, id: str, owner: str = "") -> Status:
+    """Note that a run is to be cancelled, and end it here if no worker has it yet; return its status. Raises
+    `RunNotFound`.
+    """
+    run = await get(session, id, owner)
+    if run.status == Status.QUEUED:
+        await settle_documents(session, id, Status.CANCELLED)
+        await finish(session, id, run.attempt, status=Status.CANCELLED, error=None)
+    elif run.status == Status.RUNNING and run.cancel_requested_at is None:
+        run.cancel_requested_at = now()
+    await session.refresh(run)
+    return Status(run.status)
+
+
+async def finish(
+    session: AsyncSession, id: str, attempt: int, *, status: Status, error: dict[str, Any] | None, **values: Any
+) -> None:
+    """End a run and append its terminal event. Raises `LeaseLost`."""
+    await change(
+        session, id, attempt, status=status, error=error, finished_at=now(), worker=None, lease_until=0.0, **values
+    )
+    await events.append(session, id, events.FINISHED, {"status": status, "error": error})
+
+
+async def change(session: AsyncSession, id: str, attempt: int, **values: Any) -> None:
+    """Write columns of a run that this attempt still holds. Raises `LeaseLost`."""
+    result = await session.execute(update(Run).where(Run.id == id, Run.attempt == attempt).values(**values))
+    if isinstance(result, CursorResult) and result.rowcount == 0:
+        raise LeaseLost(id)
+
+
+async def change_documents(session: AsyncSession, id: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Write what became of documents; each row names its `position`. The caller checks the lease in the same
+    transaction.
+    """
+    for row in rows:
+        where = and_(DocumentRow.run_id == id, DocumentRow.position == row["position"])
+        await session.execute(update(DocumentRow).where(where).values(**row))
+
+
+async def start_documents(session: AsyncSession, id: str) -> None:
+    """Mark the documents that can be read as running."""
+    waiting = and_(DocumentRow.run_id == id, DocumentRow.status == Status.QUEUED)
+    await session.execute(update(DocumentRow).where(waiting).values(status=Status.RUNNING))
+
+
+async def settle_documents(session: AsyncSession, id: str, status: Status) -> None:
+    """Give the documents that have not ended a final status."""
+    open_ones = and_(DocumentRow.run_id == id, DocumentRow.status.in_([Status.QUEUED, Status.RUNNING]))
+    await session.execute(update(DocumentRow).where(open_ones).values(status=status))
+
+
+async def remove(session: AsyncSession, id: str) -> None:
+    """Delete a run with its documents, its events, and the ledger entries that no other run uses."""
+    await events.forget_calls(session, id)
+    await session.execute(delete(Run).where(Run.id == id))

@@ -1,0 +1,136 @@
+"""`precis summarize` and `precis runs`: the service's own graph and storage, driven from a terminal.
+
+Standard output carries the result alone, so that it can be piped; everything else goes to standard error.
+"""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from app.api.batch import BatchDocument, accept, batch_of
+from app.api.rendering import render_markdown
+from app.api.schemas import RunOut, document_out, run_out
+from app.bootstrap import Services, bootstrap
+from app.errors import DocumentError, PrecisError
+from app.settings import Settings
+from app.store import events, runs
+from app.store.models import EventRow, Status
+from app.work.notifier import wait
+from graphs.summarize import Options
+
+EXIT_CODES = {Status.SUCCEEDED: 0, Status.FAILED: 1, Status.PARTIAL: 3, Status.CANCELLED: 4}
+
+errors = Console(stderr=True, highlight=False)
+
+
+def summarize(files: Sequence[Path], options: Options, settings: Settings) -> int:
+    """Summarise files and print the result; return the exit code."""
+    try:
+        return asyncio.run(_summarize(files, options, settings))
+    except PrecisError as error:
+        errors.print(f"[red]precis:[/] {error}", markup=True)
+        return 1
+    except KeyboardInterrupt:
+        errors.print("\nprecis: stopped. What was finished is kept: run the same command again to go on.")
+        return 130
+
+
+def list_runs(settings: Settings, limit: int) -> int:
+    """Print the latest runs; return the exit code."""
+    return asyncio.run(_list_runs(settings, limit))
+
+
+async def _summarize(files: Sequence[Path], options: Options, settings: Settings) -> int:
+    async with bootstrap(settings) as services:
+        documents = await asyncio.gather(*[_read(path, services) for path in files])
+        for document in documents:
+            if document.error:
+                errors.print(f"[yellow]{document.title}:[/] {document.error}")
+        accepted = await accept(batch_of(documents, options, services), services)
+        await _follow(accepted.id, services)
+        run = await _load(accepted.id, services)
+    if run.error:
+        errors.print(f"[yellow]precis:[/] {run.error.title} {run.error.detail or ''}")
+    if run.summary or any(document.summary for document in run.documents):
+        sys.stdout.write(render_markdown(run))
+    usage = run.usage
+    errors.print(f"[dim]run {run.id}: {run.status}, {usage.calls} model calls, {usage.remembered} remembered[/]")
+    return EXIT_CODES[run.status]
+
+
+async def _read(path: Path, services: Services) -> BatchDocument:
+    document = BatchDocument(str(path), path.name)
+    try:
+        document.read = await services.reader.read(path.name, await asyncio.to_thread(path.read_bytes))
+    except DocumentError as error:
+        document.error = error
+    else:
+        document.title = " ".join(document.read.title.split()) or path.name
+    return document
+
+
+async def _follow(run_id: str, services: Services) -> None:
+    """Show the run's progress until it ends."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
+        task = progress.add_task("planning", total=None)
+        seq = 0
+        while True:
+            waiter = services.notifier.waiter(run_id)
+            async with services.database.read() as session:
+                found = await events.after(session, run_id, seq, 1_000)
+            for event in found:
+                seq = event.seq
+                if event.type == events.FINISHED:
+                    return
+                if state := _state(event):
+                    failed = f", {state['failed']} failed" if state["failed"] else ""
+                    progress.update(
+                        task, description=f"{state['phase']}{failed}", completed=state["done"], total=state["total"]
+                    )
+            if not found:
+                await wait(waiter)
+
+
+def _state(event: EventRow) -> dict[str, int] | None:
+    return event.data.get("progress")
+
+
+async def _load(run_id: str, services: Services) -> RunOut:
+    async with services.database.read() as session:
+        run = await runs.get(session, run_id)
+        rows = await runs.documents_of(session, run_id)
+    return run_out(run, [document_out(row) for row in rows])
+
+
+async def _list_runs(settings: Settings, limit: int) -> int:
+    async with bootstrap(settings) as services, services.database.read() as session:
+        found = await runs.page(session, "", before=None, status=None, limit=limit)
+    table = Table("run", "created", "status", "model", "documents", "calls", box=None, header_style="bold")
+    for run in found:
+        created = run.created_at.astimezone().strftime("%Y-%m-%d %H:%M")
+        table.add_row(
+            run.id, created, run.status, str(run.options["model"]), str(run.documents), str(run.usage.get("calls", 0))
+        )
+    Console().print(table)
+    return 0

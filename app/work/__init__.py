@@ -1,0 +1,1 @@
+"""Running: the worker claims runs, the executor drives the graph for one."""

@@ -1,0 +1,181 @@
+"""Drives the graph for one run: from where it stands to its terminal event."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any, cast
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.graph.state import CompiledStateGraph
+
+from app.errors import Incomplete, InternalError, ModelStopped, PlanImpossible, PrecisError, SummaryFailed
+from app.store import runs
+from app.store.models import DocumentRow, Run, Status
+from app.work.journal import Journal
+from app.work.resources import Resources
+from graphs.models import RunStopped
+from graphs.summarize import (
+    Context,
+    Document,
+    DocumentResult,
+    Documents,
+    DoesNotFit,
+    Options,
+    Outcome,
+    builder,
+    context_of,
+    plan_cost,
+)
+
+logger = logging.getLogger(__name__)
+
+Graph = CompiledStateGraph[Any, Context, Any, Any]
+
+
+async def execute_run(run: Run, resources: Resources) -> None:
+    """Drive a claimed run to its end and write what became of it.
+
+    May be cancelled at any point: what is finished stays in the ledger and the checkpoints, and the next attempt goes
+    on from there.
+    """
+    journal = Journal(resources.database, resources.notifier, run.id, run.attempt)
+    try:
+        await journal.open()
+        rows = await _begin(run, resources)
+        output = await _drive(run, rows, resources, journal)
+        await _succeed(run, rows, output, resources, journal)
+    except runs.LeaseLost:
+        logger.warning("run %s was taken over; its attempt %d ends here", run.id, run.attempt)
+        return
+    except DoesNotFit as error:
+        await _fail(run, PlanImpossible(str(error)), resources, journal)
+    except RunStopped as error:
+        await _fail(run, ModelStopped(str(error), code=error.code), resources, journal)
+    except Exception:  # the top of a run: whatever it is, the run must end and say so
+        logger.exception("run %s failed", run.id)
+        await _fail(run, InternalError(), resources, journal)
+    await forget_checkpoints(run.id, resources)
+
+
+async def cancel_run(run_id: str, attempt: int, resources: Resources) -> None:
+    """End a run as cancelled. Its executor must have stopped before; what it had finished stays readable."""
+    async with resources.database.begin() as session:
+        await runs.settle_documents(session, run_id, Status.CANCELLED)
+        await runs.finish(session, run_id, attempt, status=Status.CANCELLED, error=None)
+    await forget_checkpoints(run_id, resources)
+    resources.notifier.notify(run_id)
+
+
+async def forget_checkpoints(run_id: str, resources: Resources) -> None:
+    """Delete the checkpoints of a run: they serve to resume, and it has ended."""
+    await resources.checkpoints.adelete_thread(run_id)
+
+
+async def _begin(run: Run, resources: Resources) -> Sequence[DocumentRow]:
+    """Mark the readable documents as running and return them with their texts."""
+    async with resources.database.begin() as session:
+        await runs.change(session, run.id, run.attempt, status=Status.RUNNING)
+        await runs.start_documents(session, run.id)
+    async with resources.database.read() as session:
+        rows = await runs.documents_of(session, run.id, with_text=True)
+    return [row for row in rows if row.status != Status.FAILED]
+
+
+async def _drive(run: Run, rows: Sequence[DocumentRow], resources: Resources, journal: Journal) -> Outcome:
+    """Run the graph from its last checkpoint, or from the start, and return its output."""
+    graph: Graph = builder.compile(checkpointer=resources.checkpoints, name="summarize")
+    config: RunnableConfig = {"configurable": {"thread_id": run.id}}
+    context = context_of(
+        Options(**run.options),
+        documents=Documents(
+            Document(id=row.id, title=row.title, text=row.text, pages=tuple(row.pages)) for row in rows
+        ),
+        calls=resources.calls,
+        chat=resources.chat,
+        report=journal.report,
+        owner=run.owner,
+        chunk_tokens=resources.settings.chunk_tokens,
+        window_tokens=resources.settings.window_tokens,
+    )
+    snapshot = await graph.aget_state(config)
+    if snapshot.created_at is not None and not snapshot.next:  # the graph had ended; only the run's end was not written
+        return cast("Outcome", snapshot.values)
+    if snapshot.values.get("plan"):
+        journal.planned(plan_cost(snapshot.values["plan"]))
+    start: Any = None if snapshot.created_at is not None else {"documents": []}
+    output: Outcome | None = None
+    # durability: a superstep begins only when the one before is stored, so that a killed run resumes at the step it was
+    # in.
+    async for update in graph.astream(start, config, context=context, stream_mode="updates", durability="sync"):
+        if "plan" in update:
+            journal.planned(plan_cost(update["plan"]["plan"]))
+        if "finish" in update:
+            output = update["finish"]
+    assert output is not None, "the graph ended without its last node"
+    return output
+
+
+async def _succeed(
+    run: Run, rows: Sequence[DocumentRow], output: Outcome, resources: Resources, journal: Journal
+) -> None:
+    """Write the run's results and its terminal event, in one transaction."""
+    await journal.flush()
+    positions = {row.id: row.position for row in rows}
+    unread = run.documents - len(rows)
+    status = Status(output["status"])
+    if status is Status.SUCCEEDED and unread:
+        status = Status.PARTIAL
+    async with resources.database.begin() as session:
+        await runs.change_documents(
+            session, run.id, [_document_values(result, positions[result["id"]]) for result in output["results"]]
+        )
+        await runs.finish(
+            session,
+            run.id,
+            run.attempt,
+            status=status,
+            error=_shortfall(output, unread) if status is not Status.SUCCEEDED else None,
+            summary=output["summary"],
+            coverage=output["coverage"],
+            usage=dict(journal.usage),
+            progress=journal.progress() | {"phase": "finished", "eta_seconds": 0.0},
+        )
+    resources.notifier.notify(run.id)
+
+
+async def _fail(run: Run, error: PrecisError, resources: Resources, journal: Journal) -> None:
+    """End a run as failed, with what its calls have cost so far."""
+    await journal.flush()
+    async with resources.database.begin() as session:
+        await runs.settle_documents(session, run.id, Status.FAILED)
+        await runs.finish(
+            session, run.id, run.attempt, status=Status.FAILED, error=error.problem(), usage=dict(journal.usage)
+        )
+    resources.notifier.notify(run.id)
+
+
+def _shortfall(output: Outcome, unread: int) -> dict[str, Any]:
+    """Return, as a problem, what is missing and why."""
+    coverage = output["coverage"]
+    lost = coverage["failed"]
+    reasons = sorted({span["error"] for span in lost})
+    parts = []
+    if lost:
+        parts.append(f"{len(lost)} of the chunks failed ({', '.join(reasons)}).")
+    if unread:
+        parts.append(f"{unread} of the documents could not be read.")
+    if coverage["characters"]:
+        parts.append(f"{coverage['summarised'] / coverage['characters']:.1%} of the text is covered.")
+    return Incomplete(" ".join(parts)).problem()
+
+
+def _document_values(result: DocumentResult, position: int) -> dict[str, Any]:
+    error = SummaryFailed(result["error"]).problem() if result["error"] else None
+    return {
+        "position": position,
+        "status": result["status"],
+        "language": result["language"],
+        "chunks": result["chunks"],
+        "failed_chunks": result["failed_chunks"],
+        "summary": result["summary"],
+        "error": error,
+    }

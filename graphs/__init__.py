@@ -1,0 +1,1 @@
+"""Pure LangGraph and text craft: no HTTP, no database."""

@@ -1,0 +1,1 @@
+"""What the sentences of a summary rest on."""

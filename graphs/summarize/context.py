@@ -1,0 +1,114 @@
+"""What a caller may choose (`Options`) and what a node is handed (`Context`)."""
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SkipValidation
+from pydantic.json_schema import SkipJsonSchema
+
+from graphs.evidence.citations import SentenceSearch
+from graphs.models.calls import Calls
+from graphs.models.catalog import EMBEDDED, ModelFacts, model_facts
+from graphs.models.chat import ChatModel
+from graphs.summarize.authors import Author, ChatAuthor, ExtractiveAuthor
+from graphs.summarize.state import Documents, StepReport
+
+CHUNK_TOKENS = 3_000  # of a chunk: large enough for context, small enough that a model reads all of it with care
+WORDS = {"short": 80, "medium": 200, "long": 500}
+
+
+class Options(BaseModel):
+    """What the caller of a run may choose. Everything has a default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    model: str | None = Field(default=None, max_length=200, examples=["embedded:extractive", "openai:gpt-4o-mini"])
+    """Which model writes, as `provider:name`. `null`: the service's default. `embedded:extractive` needs no key and no
+    network: it picks the most telling sentences of the sources and quotes them. `openai:NAME` is any model behind the
+    service's OpenAI-compatible address."""
+
+    strategy: Literal["auto", "single", "map_reduce"] = "auto"
+    """`auto`: one call for a document that a model reads well as a whole, else map-reduce. `single`: one call a
+    document, refused when it does not fit. `map_reduce`: always by chunks."""
+
+    scope: Literal["document", "batch", "both"] = "both"
+    """Which summaries are wanted: one for each document, one for the whole batch, or both."""
+
+    language: str = Field(
+        default="auto", pattern=r"^(auto|[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*)$", examples=["auto", "en", "ko"]
+    )
+    """The language to write in, as a BCP 47 tag; `auto`: each document's own, and for the batch that of most of its
+    text. `embedded:extractive` quotes, so it cannot write in another language than the source's."""
+
+    length: Literal["short", "medium", "long"] = "medium"
+    """How long each summary is: about 80, 200 or 500 words, never more than half of its source."""
+
+    words: int | None = Field(default=None, ge=10, le=5_000, examples=[None])
+    """The length in words instead of `length`. Words are what white space divides; in Chinese and Japanese, two
+    characters are one word."""
+
+    focus: str | None = Field(default=None, max_length=2_000, examples=[None])
+    """A question or a topic to concentrate on. What has nothing to do with it is left out."""
+
+    min_coverage: float = Field(default=0.9, ge=0.0, le=1.0)
+    """The share of the text, in characters, that must have been summarised for the run not to fail. Between this and 1
+    the run is `partial`."""
+
+    @property
+    def target_words(self) -> int:
+        """The length of a summary in words, before the source's own length limits it."""
+        return self.words or WORDS[self.length]
+
+
+def ignore_report(report: StepReport) -> None:
+    """Do nothing: the observer of a graph that nobody watches."""
+
+
+class Context(Options):
+    """What a node is handed: the caller's options and the resources of this run.
+
+    The resources have defaults that live in memory, so that the graph runs in a notebook and in LangGraph Studio with
+    options alone.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, use_attribute_docstrings=True)
+
+    chunk_tokens: int = Field(default=CHUNK_TOKENS, ge=100)
+    """The most tokens of a chunk; half of the model's window bounds it too."""
+
+    window_tokens: int | None = Field(default=None, ge=2_000)
+    """The model's context window, where the built-in table does not know it."""
+
+    documents: SkipJsonSchema[Annotated[Documents, SkipValidation]] = Field(default_factory=Documents)
+    calls: SkipJsonSchema[Annotated[Calls, SkipValidation]] = Field(default_factory=Calls)
+    chat: SkipJsonSchema[Annotated[Callable[[ModelFacts], ChatModel] | None, SkipValidation]] = None
+    """Opens a chat model; by default from OPENAI_API_KEY and OPENAI_BASE_URL."""
+    report: SkipJsonSchema[Annotated[Callable[[StepReport], None], SkipValidation]] = ignore_report
+    owner: SkipJsonSchema[str] = ""
+    """Whose ledger entries this run may use."""
+
+    @cached_property
+    def facts(self) -> ModelFacts:
+        """What is known of the model. Raises `ValueError` for a name that is not a model's."""
+        return model_facts(self.model or EMBEDDED, self.window_tokens)
+
+    @cached_property
+    def author(self) -> Author:
+        """Who formulates the calls of this run."""
+        if self.facts.provider == "embedded":
+            return ExtractiveAuthor(self.documents, focus=self.focus, owner=self.owner)
+        chat = self.chat(self.facts) if self.chat else ChatModel(self.facts, api_key=None, base_url=None)
+        return ChatAuthor(chat, self.documents, focus=self.focus, owner=self.owner)
+
+    @cached_property
+    def search(self) -> SentenceSearch:
+        """The sentences of the batch, to be found again. Takes a second for a few megabytes, so first ask for it in a
+        thread.
+        """
+        return SentenceSearch(self.documents)
+
+
+def context_of(options: Options, **resources: Any) -> Context:
+    """Return the context of a run: the caller's options with the resources of the service."""
+    return Context(**options.model_dump(), **resources)

@@ -1,0 +1,241 @@
+"""What happens at each place of the graph. A node returns only what it adds, and never raises for a step: it records a
+failure.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from typing import Any, Literal, cast
+
+from langgraph.runtime import Runtime
+from langgraph.types import Send
+
+from graphs.models.calls import Answer, Call
+from graphs.models.failures import CallFailed
+from graphs.summarize.context import Context
+from graphs.summarize.outcome import conclude
+from graphs.summarize.plan import make_plan
+from graphs.summarize.prompts import says_nothing_relevant
+from graphs.summarize.state import (
+    NO_USAGE,
+    Document,
+    Failure,
+    InputDocument,
+    Outcome,
+    Result,
+    SectionOutput,
+    SectionState,
+    State,
+    Step,
+    StepReport,
+    StepTask,
+    Usage,
+)
+
+# ---------------------------------------------------------------- the run
+
+
+async def plan(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
+    """Choose chunks, sections, the tree of merges and the budgets of every call."""
+    context = runtime.context
+    for position, given in enumerate(state.get("documents") or []):
+        context.documents.add(_document(given, position))
+    planned = await asyncio.to_thread(make_plan, context.documents, context, context.facts, context.chunk_tokens)
+    return {"plan": planned, "level": 0}
+
+
+def start(state: State) -> list[Send] | Literal["single", "finish"]:
+    """Route: one call is enough, or a Send per section."""
+    plan = state["plan"]
+    if not plan["steps"]:
+        return "finish"
+    if plan["final"] and not plan["steps"][plan["final"]]["inputs"]:
+        return "single"
+    return [_section_send("section", plan, ids, []) for ids in plan["sections"]]
+
+
+async def single(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
+    """Write the summary of a batch of one document in one call."""
+    step = state["plan"]["steps"][state["plan"]["final"]]
+    return dict(await _take(StepTask(todo=step, given=[]), runtime.context, "map"))
+
+
+async def gather(state: State) -> dict[str, int]:
+    """Join what the sections or the last collapse wrote, and count the level."""
+    return {"level": state["level"] + 1}
+
+
+def collapse_or_reduce(state: State) -> list[Send] | Literal["reduce", "finish"]:
+    """Route: a Send per pack of merges of the next level, or the last merge, or the end when no summary of the batch is
+    wanted.
+    """
+    plan = state["plan"]
+    done = state["level"] - 1
+    if done < len(plan["levels"]):
+        return [_section_send("collapse", plan, ids, state["steps"]) for ids in plan["levels"][done]]
+    return "reduce" if plan["final"] else "finish"
+
+
+async def reduce(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
+    """Write the summary of the batch: the last merge."""
+    plan = state["plan"]
+    step = plan["steps"][plan["final"]]
+    return dict(await _take(StepTask(todo=step, given=_given(step, state["steps"])), runtime.context, "reduce"))
+
+
+async def finish(state: State, runtime: Runtime[Context]) -> Outcome:
+    """Judge what was reached against `min_coverage` and hand out the texts."""
+    return await conclude(state, runtime.context)
+
+
+# ---------------------------------------------------------------- a section
+
+
+def map_or_merge(state: SectionState) -> list[Send] | Literal["join"]:
+    """Route: a Send per chunk; without chunks, on to the merges."""
+    maps = [step for step in state["todo"] if not step["inputs"]]
+    return [Send("map_chunk", StepTask(todo=step, given=[])) for step in maps] or "join"
+
+
+async def map_chunk(state: StepTask, runtime: Runtime[Context]) -> SectionOutput:
+    """Summarise one chunk."""
+    return await _take(state, runtime.context, "map")
+
+
+async def join(state: SectionState) -> dict[str, Any]:
+    """Join the chunks of the section before they are merged."""
+    return {}
+
+
+def merge_or_leave(state: SectionState) -> list[Send] | Literal["__end__"]:
+    """Route: a Send per merge whose inputs are there and that has not been done."""
+    done = {result["step"] for result in state["steps"]}
+    known = state["given"] + state["steps"]
+    merges = [step for step in state["todo"] if step["inputs"] and step["id"] not in done]
+    return [Send("merge", StepTask(todo=step, given=_given(step, known))) for step in merges] or "__end__"
+
+
+async def merge(state: StepTask, runtime: Runtime[Context]) -> SectionOutput:
+    """Merge one group of partial summaries."""
+    return await _take(state, runtime.context, "collapse")
+
+
+def leave(section: SectionState) -> SectionOutput:
+    """Return what the run needs of a finished section: summaries, and partials that were not merged inside it."""
+    merged = {lower for step in section["todo"] for lower in step["inputs"]}
+    summaries = {step["id"] for step in section["todo"] if step["is_summary"]}
+    return SectionOutput(
+        steps=[result for result in section["steps"] if result["step"] not in merged - summaries],
+        failures=section["failures"],
+        skipped=section["skipped"],
+        usage=section["usage"],
+    )
+
+
+# ---------------------------------------------------------------- one step
+
+
+Kind = Literal["map", "collapse", "reduce"]
+
+
+async def _take(task: StepTask, context: Context, kind: Kind) -> SectionOutput:
+    """Do one step: ask the model, or pass on what needs no call; report it."""
+    step = task["todo"]
+    below = [result for result in task["given"] if result["key"]]
+    if step["inputs"] and not below:  # all of it failed or was not relevant, and is recorded there
+        context.report(_report(step, kind, "skipped"))
+        return _added(step)
+    if len(below) == 1:  # nothing to merge it with
+        key = str(below[0]["key"])
+        passed_on = (await context.calls.recall([key]))[key]
+        context.report(_report(step, kind, "succeeded", answer=passed_on, usage=NO_USAGE))
+        return _added(step, key=key)
+    try:
+        answer = await context.calls.ask(await _call(step, below, context))
+    except CallFailed as error:
+        context.report(_report(step, kind, "failed", error=error))
+        return _added(
+            step, failure=Failure(step=step["id"], document=step["document"], error=error.code, message=str(error))
+        )
+    if kind == "map" and context.focus and says_nothing_relevant(answer.text):
+        context.report(_report(step, kind, "skipped", answer=answer, usage=_usage(answer)))
+        return _added(step, answer=answer, skipped=True)
+    context.report(_report(step, kind, "succeeded", answer=answer, usage=_usage(answer)))
+    return _added(step, key=answer.key, answer=answer)
+
+
+async def _call(step: Step, below: Sequence[Result], context: Context) -> Call:
+    if not below:
+        return await context.author.map_call(step)
+    answers = await context.calls.recall(str(result["key"]) for result in below)
+    return await context.author.merge_call(step, [(result, answers[str(result["key"])]) for result in below])
+
+
+def _added(
+    step: Step,
+    *,
+    key: str | None = None,
+    answer: Answer | None = None,
+    failure: Failure | None = None,
+    skipped: bool = False,
+) -> SectionOutput:
+    result = Result(step=step["id"], document=step["document"], part=step["part"], parts=step["parts"], key=key)
+    return SectionOutput(
+        steps=[result],
+        failures=[failure] if failure else [],
+        skipped=[step["id"]] if skipped else [],
+        usage=_usage(answer) if answer else NO_USAGE,
+    )
+
+
+def _usage(answer: Answer) -> Usage:
+    if answer.remembered:
+        return Usage(calls=0, remembered=1, prompt_tokens=0, completion_tokens=0)
+    return Usage(calls=1, remembered=0, prompt_tokens=answer.prompt_tokens, completion_tokens=answer.completion_tokens)
+
+
+def _report(
+    step: Step,
+    kind: Kind,
+    status: Literal["succeeded", "failed", "skipped"],
+    *,
+    answer: Answer | None = None,
+    error: CallFailed | None = None,
+    usage: Usage = NO_USAGE,
+) -> StepReport:
+    return StepReport(
+        step=step["id"],
+        kind=kind,
+        document=step["document"],
+        part=step["part"],
+        start=step["start"],
+        end=step["end"],
+        is_summary=step["is_summary"],
+        status=status,
+        key=answer.key if answer else None,
+        error=error.code if error else None,
+        message=str(error) if error else None,
+        text=answer.text if answer and step["is_summary"] else None,
+        seconds=round(answer.seconds, 3) if answer else 0.0,
+        usage=usage,
+    )
+
+
+def _given(step: Step, results: Sequence[Result]) -> list[Result]:
+    """Return the results of a step's inputs, in the order of the inputs."""
+    by_step = {result["step"]: result for result in results}
+    return [by_step[lower] for lower in step["inputs"] if lower in by_step]
+
+
+def _section_send(node: str, plan: Any, ids: Sequence[str], results: Sequence[Result]) -> Send:
+    todo = [cast("Step", plan["steps"][id]) for id in ids]
+    inside = set(ids)
+    by_step = {result["step"]: result for result in results}
+    given = [by_step[lower] for step in todo for lower in step["inputs"] if lower not in inside and lower in by_step]
+    return Send(node, SectionState(todo=todo, given=given, steps=[], failures=[], skipped=[], usage=NO_USAGE))
+
+
+def _document(given: InputDocument, position: int) -> Document:
+    text = given["text"]
+    id = given.get("id") or hashlib.sha256(f"{position}:{text}".encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    return Document(id=id, title=given.get("title") or f"Document {position + 1}", text=text)

@@ -1,0 +1,306 @@
+"""Choose every call of a run before the first is made: chunks, sections, the tree of merges, words to write and token
+bounds.
+
+The tree is fixed by sizes alone, so the plan is also the dry run: how many calls, how many tokens at most, how deep.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import count, pairwise
+from typing import NamedTuple
+
+from graphs.models.catalog import ModelFacts
+from graphs.summarize import prompts
+from graphs.summarize.context import Options
+from graphs.summarize.state import Document, DocumentPlan, Documents, Plan, Step
+from graphs.text.chunking import Chunk, chunk_document
+from graphs.text.language import detect_language
+from graphs.text.tokens import TokenCounter, token_counter
+from graphs.text.words import count_words
+
+SECTION_STEPS = 100  # Sends in one superstep: LangGraph's cost grows with the square of their number
+FAN_IN = 32  # partials that one merge takes at most, however large the window: a model skims longer lists
+WINDOW_SHARE = 0.5  # of the window that a chunk, or the partials of one merge, may fill
+PARTIAL_WORDS = (60, 250)  # a map's answer, at least and at most
+TOKENS_PER_WORD = 4  # upper bound over the languages that o200k_base knows well; the answer's hard limit
+ANSWER_SLACK_TOKENS = 64
+JOINT_TOKENS = 6  # per part of a merge: the number, line breaks, and what tokens do at a seam
+SMALLEST_SUMMARY_WORDS = 12
+WHOLE_CHUNKS = (
+    4  # a document of up to so many chunks is read whole, if the window allows: merging costs more than it brings
+)
+
+
+class DoesNotFit(ValueError):
+    """The strategy `single` needs a document in one call, and it is longer than the model's window allows."""
+
+
+class PlanCost(NamedTuple):
+    """What a plan asks for, at most."""
+
+    maps: int
+    merges: int
+    depth: int  # calls that wait for each other
+    prompt_tokens: int
+    completion_tokens: int
+
+
+def make_plan(documents: Documents, options: Options, facts: ModelFacts, chunk_tokens: int) -> Plan:
+    """Return the plan of a batch. Takes seconds for many megabytes, so call it in a thread.
+
+    Raises `DoesNotFit`.
+    """
+    return _Planner(options, facts, token_counter(facts.name), chunk_tokens).plan(documents)
+
+
+def plan_cost(plan: Plan) -> PlanCost:
+    """Return the number of calls and the upper bounds of their tokens."""
+    steps = plan["steps"].values()
+    maps = sum(not step["inputs"] for step in steps)
+    return PlanCost(
+        maps=maps,
+        merges=len(plan["steps"]) - maps,
+        depth=max((step["level"] + 1 for step in steps), default=0),
+        prompt_tokens=sum(step["prompt_tokens"] for step in steps),
+        completion_tokens=sum(step["max_tokens"] for step in steps),
+    )
+
+
+class _Planner:
+    def __init__(self, options: Options, facts: ModelFacts, tokens: TokenCounter, chunk_tokens: int) -> None:
+        self.options = options
+        self.facts = facts
+        self.tokens = tokens
+        self.room = int(facts.window_tokens * WINDOW_SHARE)  # tokens of material in one prompt
+        self.chunk_tokens = min(chunk_tokens, self.room)
+        self.steps: dict[str, Step] = {}
+        self._overheads: dict[tuple[bool, str], int] = {}
+
+    def plan(self, documents: Documents) -> Plan:
+        planned = [self._document(position, document) for position, document in enumerate(documents)]
+        tops = [self.steps[document["top"]] for document in planned if document["top"]]
+        final = ""
+        if self.options.scope != "document" and tops:
+            final = tops[0]["id"] if len(tops) == 1 else self._merge_across(tops, planned)
+            self.steps[final]["is_summary"] = True
+        sections = self._sections(final)
+        return Plan(
+            documents=planned, steps=self.steps, sections=sections, levels=self._levels(sections, final), final=final
+        )
+
+    def _document(self, position: int, document: Document) -> DocumentPlan:
+        """Plan one document: its chunks and the merges up to its summary."""
+        language = detect_language(document.text)
+        chunks = self._chunks(document, language)
+        counts = [count_words(document.text[chunk.start : chunk.end]) for chunk in chunks]
+        source_words = sum(counts)
+        target = self._target(source_words)
+        wanted = language if self.options.language == "auto" else self.options.language
+        for part, (chunk, words) in enumerate(zip(chunks, counts, strict=True)):
+            partial = target if len(chunks) == 1 else self._partial_words(words, source_words, target)
+            self._map(
+                f"{position}.{part}",
+                document,
+                chunk,
+                part=part,
+                parts=len(chunks),
+                words=partial,
+                source_words=words,
+                language=wanted,
+            )
+        layer = [self.steps[f"{position}.{part}"] for part in range(len(chunks))]
+        top = self._merge_up(layer, f"{position}.m", document.id, target, wanted)
+        if top:
+            top["is_summary"] = True
+        return DocumentPlan(
+            id=document.id,
+            title=document.title,
+            language=language,
+            characters=sum(chunk.end - chunk.start for chunk in chunks),
+            words=source_words,
+            chunks=len(chunks),
+            top=top["id"] if top else "",
+        )
+
+    def _chunks(self, document: Document, language: str) -> list[Chunk]:
+        chunks = chunk_document(document.text, self.tokens, self.chunk_tokens, language)
+        if len(chunks) < 2 or self.options.strategy == "map_reduce":
+            return chunks
+        start, end = chunks[0].start, chunks[-1].end
+        (tokens,) = self.tokens.count([document.text[start:end]])
+        if self.options.strategy == "single":
+            if tokens > self.room:
+                raise DoesNotFit(
+                    f"{document.title!r} has {tokens:,} tokens; one call of {self.facts.name} takes {self.room:,}."
+                )
+            return [Chunk(start, end, tokens)]
+        return [Chunk(start, end, tokens)] if tokens <= min(self.room, WHOLE_CHUNKS * self.chunk_tokens) else chunks
+
+    def _merge_across(self, tops: Sequence[Step], planned: Sequence[DocumentPlan]) -> str:
+        """Plan the merges from the documents' summaries to the batch's; return the last one's id."""
+        by_language: Counter[str] = Counter()
+        for document in planned:
+            by_language[document["language"]] += document["characters"]
+        language = self.options.language if self.options.language != "auto" else by_language.most_common(1)[0][0]
+        target = self._target(sum(document["words"] for document in planned))
+        top = self._merge_up(tops, "m", None, target, language)
+        assert top is not None  # there are at least two
+        return top["id"]
+
+    def _merge_up(
+        self, layer: Sequence[Step], prefix: str, document: str | None, target: int, language: str
+    ) -> Step | None:
+        """Add levels of merges until one step is left; return it, or None for an empty layer."""
+        layer = list(layer)
+        while len(layer) > 1:
+            groups = list(self._groups(layer))
+            numbers = count()
+            level = max(step["level"] for step in layer) + 1
+            last = len(groups) == 1
+            layer = [
+                group[0]
+                if len(group) == 1
+                else self._merge(f"{prefix}{level}.{next(numbers)}", group, document, target, language, last=last)
+                for group in groups
+            ]
+        return layer[0] if layer else None
+
+    def _groups(self, layer: Sequence[Step]) -> Iterator[list[Step]]:
+        """Divide a layer, in order, into as few balanced groups as fit one merge prompt each."""
+        widest = max(step["max_tokens"] for step in layer) + prompts.TITLE_CHARACTERS + JOINT_TOKENS
+        fan_in = max(2, min(FAN_IN, self.room // widest))
+        number = math.ceil(len(layer) / fan_in)
+        borders = [round(index * len(layer) / number) for index in range(number + 1)]
+        for left, right in pairwise(borders):
+            yield list(layer[left:right])
+
+    def _map(
+        self,
+        id: str,
+        document: Document,
+        chunk: Chunk,
+        *,
+        part: int,
+        parts: int,
+        words: int,
+        source_words: int,
+        language: str,
+    ) -> None:
+        self.steps[id] = Step(
+            id=id,
+            document=document.id,
+            inputs=[],
+            start=chunk.start,
+            end=chunk.end,
+            part=part,
+            parts=parts,
+            level=0,
+            words=words,
+            language=language,
+            source_words=source_words,
+            prompt_tokens=self._overhead(language, merge=False) + chunk.tokens,
+            max_tokens=_answer_tokens(words),
+            is_summary=False,
+        )
+
+    def _merge(
+        self, id: str, group: Sequence[Step], document: str | None, target: int, language: str, *, last: bool
+    ) -> Step:
+        words = sum(step["words"] for step in group)
+        material = sum(step["max_tokens"] + prompts.TITLE_CHARACTERS + JOINT_TOKENS for step in group)
+        budget = target if last else min(max(target, PARTIAL_WORDS[1]), max(1, words // 2))
+        step = Step(
+            id=id,
+            document=document,
+            inputs=[step["id"] for step in group],
+            start=group[0]["start"] if document else 0,
+            end=group[-1]["end"] if document else 0,
+            part=0,
+            parts=1,
+            level=max(step["level"] for step in group) + 1,
+            words=budget,
+            language=language,
+            source_words=sum(step["source_words"] for step in group),
+            prompt_tokens=self._overhead(language, merge=True) + material,
+            max_tokens=_answer_tokens(budget),
+            is_summary=False,
+        )
+        self.steps[id] = step
+        return step
+
+    def _target(self, source_words: int) -> int:
+        """Words of a summary: what the caller wants, but no more than half of the source."""
+        return min(self.options.target_words, max(SMALLEST_SUMMARY_WORDS, source_words // 2))
+
+    def _partial_words(self, words: int, source_words: int, target: int) -> int:
+        """Words of a chunk's partial: its share of two and a half summaries, within bounds, at most half of the
+        chunk.
+        """
+        share = round(2.5 * target * words / max(1, source_words))
+        return max(SMALLEST_SUMMARY_WORDS, min(max(PARTIAL_WORDS[0], share), PARTIAL_WORDS[1], words // 2))
+
+    def _overhead(self, language: str, *, merge: bool) -> int:
+        """Return the tokens of a prompt without its material, at most."""
+        if (merge, language) not in self._overheads:
+            title = (
+                "\N{HANGUL SYLLABLE BBWELG}" * prompts.TITLE_CHARACTERS
+            )  # a rare syllable: as many tokens as a title can have
+            if merge:
+                messages = prompts.merge_messages(parts=[], words=9_999, language=language, focus=self.options.focus)
+            else:
+                messages = prompts.map_messages(
+                    title=title,
+                    text="",
+                    part=99_998,
+                    parts=99_999,
+                    words=9_999,
+                    language=language,
+                    focus=self.options.focus,
+                )
+            # 8 tokens a message: what the chat protocol itself adds, with some to spare.
+            self._overheads[merge, language] = sum(self.tokens.count([content for _, content in messages])) + 8 * len(
+                messages
+            )
+        return self._overheads[merge, language]
+
+    def _sections(self, final: str) -> list[list[str]]:
+        """Pack maps, and each merge whose inputs lie in one section, into sections of about SECTION_STEPS; the last
+        step stands alone.
+        """
+        by_input = {lower: step["id"] for step in self.steps.values() for lower in step["inputs"]}
+        units: list[list[str]] = []
+        for step in self.steps.values():
+            if step["inputs"] or step["id"] == final:
+                continue
+            above = by_input.get(step["id"])
+            if units and above is not None and above == by_input.get(units[-1][-1]):
+                units[-1].append(step["id"])
+            else:
+                units.append([step["id"]])
+        sections: list[list[str]] = []
+        size = max(SECTION_STEPS, math.isqrt(len(self.steps)))
+        for unit in units:
+            merge = by_input.get(unit[0])
+            whole = merge is not None and merge != final and self.steps[merge]["inputs"] == unit
+            steps = [*unit, merge] if whole and merge else unit
+            if not sections or len(sections[-1]) + len(steps) > size:
+                sections.append([])
+            sections[-1] += steps
+        return sections
+
+    def _levels(self, sections: Sequence[Sequence[str]], final: str) -> list[list[list[str]]]:
+        """Return the merges that no section holds, without the last, by level and packed for one Send each."""
+        placed = {id for section in sections for id in section} | {final}
+        by_level: dict[int, list[str]] = {}
+        for step in self.steps.values():
+            if step["id"] not in placed:
+                by_level.setdefault(step["level"], []).append(step["id"])
+        return [
+            [ids[start : start + SECTION_STEPS] for start in range(0, len(ids), SECTION_STEPS)]
+            for _, ids in sorted(by_level.items())
+        ]
+
+
+def _answer_tokens(words: int) -> int:
+    return words * TOKENS_PER_WORD + ANSWER_SLACK_TOKENS

@@ -1,0 +1,268 @@
+"""What flows through the graph: ids, spans and counts. Texts stay in `Documents`, answers in the ledger; only the
+output carries summaries.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from operator import add
+from typing import Annotated, Literal, NamedTuple, NotRequired
+
+from langgraph.channels import UntrackedValue
+from typing_extensions import (
+    TypedDict,
+)  # pydantic, which reads these for the schema, refuses typing's before Python 3.12
+
+
+class Document(NamedTuple):
+    """A titled text."""
+
+    id: str
+    title: str
+    text: str
+    pages: tuple[int, ...] = ()  # where each page starts, in characters; empty when there are no pages
+
+    def page(self, position: int) -> int | None:
+        """Return the number, from 1, of the page that holds a character; None when the document has no pages."""
+        return bisect_right(self.pages, position) if self.pages else None
+
+
+class Documents:
+    """The texts of a batch, in the caller's order, by id."""
+
+    def __init__(self, documents: Iterable[Document] = ()) -> None:
+        self._by_id: dict[str, Document] = {}
+        for document in documents:
+            self.add(document)
+
+    def add(self, document: Document) -> None:
+        """Append a document. Raises `ValueError` when the id is taken."""
+        if document.id in self._by_id:
+            raise ValueError(f"two documents have the id {document.id!r}")
+        self._by_id[document.id] = document
+
+    def __getitem__(self, id: str) -> Document:
+        return self._by_id[id]
+
+    def __iter__(self) -> Iterator[Document]:
+        return iter(self._by_id.values())
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+
+class Step(TypedDict):
+    """One call of the plan: a map (no inputs) or a merge."""
+
+    id: str
+    document: str | None  # None: across documents
+    inputs: list[str]  # ids of the steps that a merge merges
+    start: int  # of a map's chunk, in characters
+    end: int
+    part: int  # a map's place among its document's chunks, from 0
+    parts: int
+    level: int  # 0: map; each merge is one above its highest input
+    words: int  # to write
+    language: str  # to write in
+    source_words: int  # in the text beneath
+    prompt_tokens: int  # upper bound
+    max_tokens: int  # upper bound of the answer; the provider enforces it
+    is_summary: bool  # of a document or the batch, not a partial on the way there
+
+
+class DocumentPlan(TypedDict):
+    """What the plan says of one document."""
+
+    id: str
+    title: str
+    language: str  # its own, detected
+    characters: int
+    words: int
+    chunks: int
+    top: str  # the step that writes its summary; "" for an empty document
+
+
+class Plan(TypedDict):
+    """Every call of a run, before the first is made."""
+
+    documents: list[DocumentPlan]
+    steps: dict[str, Step]  # in the source's order, a merge behind its inputs
+    sections: list[list[str]]  # steps by the Send that takes them: maps and the merges right above
+    levels: list[list[list[str]]]  # merges above the sections: by level, then by Send
+    final: str  # the step that writes the batch's summary; "" when none is wanted
+
+
+class Result(TypedDict):
+    """A finished step: where its answer is. Order is the source's."""
+
+    step: str
+    document: str | None
+    part: int
+    parts: int
+    key: (
+        str | None
+    )  # in the ledger; None: the step has nothing to give (it failed, or nothing was relevant to the focus)
+
+
+class Failure(TypedDict):
+    """A step that was given up."""
+
+    step: str
+    document: str | None
+    error: str  # stable code
+    message: str
+
+
+class Usage(TypedDict):
+    """What the calls of a run cost."""
+
+    calls: int  # paid
+    remembered: int  # answered by the ledger
+    prompt_tokens: int  # of paid calls
+    completion_tokens: int
+
+
+class StepReport(TypedDict):
+    """What an observer is told of a step, once it is durable."""
+
+    step: str
+    kind: Literal["map", "collapse", "reduce"]
+    document: str | None
+    part: int
+    start: int
+    end: int
+    is_summary: bool
+    status: Literal["succeeded", "failed", "skipped"]
+    key: str | None
+    error: str | None
+    message: str | None
+    text: str | None  # of a summary; partials are read from the ledger
+    seconds: float  # of the model's work, also when it was remembered
+    usage: Usage
+
+
+class Citation(TypedDict):
+    """The place in a source that a sentence rests on."""
+
+    document: str
+    start: int  # characters
+    end: int
+    page: int | None
+    quote: str
+
+
+class Sentence(TypedDict):
+    """A sentence of a summary and what it rests on."""
+
+    text: str
+    citations: list[Citation]
+
+
+class Summary(TypedDict):
+    """What a person reads."""
+
+    text: str  # Markdown
+    language: str
+    words: int
+    sentences: list[Sentence]
+
+
+class DocumentResult(TypedDict):
+    """What became of one document."""
+
+    id: str
+    status: Literal["succeeded", "partial", "failed"]
+    language: str
+    chunks: int
+    failed_chunks: int
+    summary: Summary | None
+    error: str | None  # code and message of what made it fail
+
+
+class Lost(TypedDict):
+    """A span of a document that the summaries do not rest on, and why."""
+
+    document: str
+    start: int
+    end: int
+    error: str
+
+
+class Coverage(TypedDict):
+    """How much of the text the summaries rest on, in characters of its chunks."""
+
+    characters: int
+    summarised: int
+    failed: list[Lost]
+    skipped: list[Lost]  # nothing in them was relevant to the focus
+
+
+class InputDocument(TypedDict):
+    """A document as a notebook or Studio hands it in."""
+
+    text: str
+    id: NotRequired[str]
+    title: NotRequired[str]
+
+
+def add_usage(left: Usage, right: Usage) -> Usage:
+    """Return the sum of two bills; LangGraph starts from an empty one."""
+    return Usage(
+        calls=left.get("calls", 0) + right["calls"],
+        remembered=left.get("remembered", 0) + right["remembered"],
+        prompt_tokens=left.get("prompt_tokens", 0) + right["prompt_tokens"],
+        completion_tokens=left.get("completion_tokens", 0) + right["completion_tokens"],
+    )
+
+
+NO_USAGE = Usage(calls=0, remembered=0, prompt_tokens=0, completion_tokens=0)
+
+
+class Input(TypedDict):
+    """What a run of the graph alone takes; the service passes its documents in the context and nothing here."""
+
+    documents: NotRequired[Annotated[list[InputDocument], UntrackedValue]]
+
+
+class Outcome(TypedDict):
+    """What was reached."""
+
+    status: Literal["succeeded", "partial", "failed"]
+    summary: Summary | None
+    results: list[DocumentResult]
+    coverage: Coverage
+
+
+class Output(Outcome):
+    """What a run of the graph gives."""
+
+    usage: Annotated[Usage, add_usage]
+
+
+class SectionOutput(TypedDict):
+    """What a section, a collapse or the last merge adds to the run."""
+
+    steps: Annotated[list[Result], add]
+    failures: Annotated[list[Failure], add]
+    skipped: Annotated[list[str], add]  # maps that found nothing relevant
+    usage: Annotated[Usage, add_usage]
+
+
+class State(Input, Outcome, SectionOutput):
+    """The state of a run."""
+
+    plan: Plan
+    level: int  # of merges done above the sections
+
+
+class SectionState(SectionOutput):
+    """The state of one section: the steps that one Send carries."""
+
+    todo: list[Step]
+    given: list[Result]  # answers from below that its merges start from
+
+
+class StepTask(TypedDict):
+    """What one Send to a step carries."""
+
+    todo: Step
+    given: list[Result]  # of its inputs, in order

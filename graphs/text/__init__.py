@@ -1,0 +1,1 @@
+"""Sentences, words, tokens, chunks, languages."""

@@ -1,0 +1,49 @@
+"""Which language a text is in, and how to name a language in a prompt."""
+
+import re
+
+import py3langid
+
+SAMPLE_CHARACTERS = 4_000  # the identifier's time grows with the text; this much decides
+SCRIPTS = (
+    # A script that only one living language uses decides by itself, also in a sentence too short for statistics.
+    ("ko", re.compile(r"[\uac00-\ud7a3]")),
+    ("ja", re.compile(r"[\u3040-\u30ff]")),
+    ("th", re.compile(r"[\u0e00-\u0e7f]")),
+    ("el", re.compile(r"[\u0370-\u03ff]")),
+)
+SCRIPT_SHARE = 0.2  # of the letters
+NAMES = {
+    "ar": "Arabic", "cs": "Czech", "da": "Danish", "de": "German", "el": "Greek", "en": "English", "es": "Spanish",
+    "fi": "Finnish", "fr": "French", "he": "Hebrew", "hi": "Hindi", "hu": "Hungarian", "id": "Indonesian",
+    "it": "Italian", "ja": "Japanese", "ko": "Korean", "nl": "Dutch", "no": "Norwegian", "pl": "Polish",
+    "pt": "Portuguese", "ro": "Romanian", "ru": "Russian", "sv": "Swedish", "th": "Thai", "tr": "Turkish",
+    "uk": "Ukrainian", "vi": "Vietnamese", "zh": "Chinese",
+}  # fmt: skip
+
+
+def detect_language(text: str) -> str:
+    """Return the ISO 639-1 code of the text's language; `en` where there are no letters to judge by."""
+    sample = _sample(text)
+    letters = sum(character.isalpha() for character in sample)
+    if not letters:
+        return "en"
+    for code, script in SCRIPTS:
+        if len(script.findall(sample)) >= SCRIPT_SHARE * letters:
+            return code
+    code, _ = py3langid.classify(sample)
+    return str(code)
+
+
+def language_name(tag: str) -> str:
+    """Return the English name of a BCP 47 tag, with the tag; the tag alone where the name is not known."""
+    name = NAMES.get(tag.split("-", maxsplit=1)[0].lower())
+    return f"{name} ({tag})" if name else tag
+
+
+def _sample(text: str) -> str:
+    if len(text) <= SAMPLE_CHARACTERS:
+        return text
+    middle = len(text) // 2
+    half = SAMPLE_CHARACTERS // 2
+    return text[:half] + " " + text[middle : middle + half]

@@ -1,0 +1,193 @@
+"""Sentences of a text, as exact character offsets."""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+
+import sentencex  # type: ignore[import-untyped]
+
+LONGEST_CHARACTERS = 2_000
+"""A run without any sentence border is cut at a space before this many characters (transcripts without punctuation)."""
+
+# sentencex takes time in the square of the quotes and wide full stops of one paragraph (370 s for 1 MB of Japanese),
+# so it is handed short windows; ASCII text has few of both.
+_WINDOW_CHARACTERS = 800
+_ASCII_WINDOW_CHARACTERS = LONGEST_CHARACTERS
+
+_WRAP_CHARACTERS = 160  # no hard-wrapped text has longer lines: such a line is a paragraph of its own
+_FULL_LINE = 0.8  # a line is wrapped when the next word would have made it longer than this share of the usual width
+_NARROW = 40  # narrower columns are verse, addresses and lists; wide characters take two columns
+_FIRST_WORD = 12  # characters of the next word that count, so that one URL does not make every line look full
+
+_LINE = re.compile(r"\S[^\n]*")
+_SPACE = re.compile(r"\s")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_FENCE = re.compile(r"```|~~~")
+_LONE_LINE = re.compile(
+    r"#{1,6}\s"  # Markdown heading
+    r"|[-=_*~]{3,}[ \t]*$"  # rule
+    r"|\|"  # table row
+    r"|[^\n|]*\|[^\n|]*\|"
+    r"|[^\n\t]*\S[ \t]*\t[^\n\t]*\S\t",
+    re.MULTILINE,
+)
+_ITEM = re.compile(
+    r"[-*+•‣◦▪▫●○◎■□◆◇▶▷►※∙·–—][ \t]"
+    r"|\(?(?:\d{1,3}|[A-Za-z]|[ivx]{1,4}|[가나다라마바사아자차카타파하])[.)][ \t]"
+    r"|\[\d{1,3}\][ \t]"
+    r"|[①-⑳㉠-㉭][ \t]?"
+    r"|>[ \t]?"
+    r"|[^\W\d_a-z][^\n:.!?]{0,30}:[ \t]"  # the speaker of a turn
+)
+_MARKER = re.compile(r"[(\[]?(?:\d{1,3}|[A-Za-z]|[ivx]{1,4}|[가나다라마바사아자차카타파하])[.)\]]$")
+_QUOTATIVE = re.compile(r"이?라(?:고|며|는)(?!\w)|하고(?!\w)")
+_CLOSERS = frozenset("\"'”’»」』)）】》〉]")
+
+
+def split_sentences(text: str, language: str = "en") -> list[tuple[int, int]]:
+    """The sentences of `text` as ordered, non-overlapping (start, end) in characters, without outer whitespace.
+
+    Every character that is not whitespace lies in exactly one span. Headings, list items, table rows, turns of a
+    dialogue and what stands between blank lines are spans of their own; the lines of a hard-wrapped paragraph are not.
+    A run of more than `LONGEST_CHARACTERS` without a border is cut. Time is linear in the length of any text.
+    `language` is an ISO 639 code; an unknown one is read like English. Raises nothing.
+    """
+    plain = _plain(text)
+    spans: list[tuple[int, int]] = []
+    for start, end in _blocks(plain):
+        _cut(plain, start, end, language, spans)
+    return spans
+
+
+def _plain(text: str) -> str:
+    """The text at the same offsets, with "\\n" as the only line end and nothing that UTF-8 cannot carry."""
+    if "\r" in text:
+        text = text.replace("\r\n", " \n").replace("\r", "\n")
+    for separator in "\v\f\x85\u2028\u2029":
+        if separator in text:
+            text = text.replace(separator, "\n")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        text = _SURROGATE.sub("\ufffd", text)
+    return text
+
+
+def _blocks(plain: str) -> Iterator[tuple[int, int]]:
+    """Spans that no sentence crosses: paragraphs with their wrapped lines, and the lines that stand alone."""
+    lines: list[tuple[int, int]] = []
+    fenced = False
+    for match in _LINE.finditer(plain):
+        start, end = match.span()
+        if lines and plain.find("\n", lines[-1][1] + 1, start) != -1:
+            yield from _paragraph_blocks(plain, lines)
+            lines = []
+        if _FENCE.match(plain, start):
+            fenced = not fenced
+            yield from _paragraph_blocks(plain, lines)
+            lines = []
+            yield start, end
+        elif fenced:
+            yield start, end
+        else:
+            lines.append((start, end))
+    yield from _paragraph_blocks(plain, lines)
+
+
+def _paragraph_blocks(plain: str, lines: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Cut lines without a blank one between them where one ends and the next does not run on."""
+    if len(lines) < 2:
+        yield from lines
+        return
+    # Not the longest line: one URL or one unwrapped paragraph would make every other line look short.
+    width = sorted(end - start for start, end in lines)[3 * len(lines) // 4]
+    block_start, previous_start, previous_end = lines[0][0], *lines[0]
+    alone = _LONE_LINE.match(plain, previous_start) is not None
+    for start, end in lines[1:]:
+        previous_alone, alone = alone, _LONE_LINE.match(plain, start) is not None
+        if previous_alone or alone or not _runs_on(plain, previous_start, previous_end, start, width):
+            yield block_start, previous_end
+            block_start = start
+        previous_start, previous_end = start, end
+    yield block_start, previous_end
+
+
+def _runs_on(plain: str, previous_start: int, previous_end: int, start: int, width: int) -> bool:
+    """Whether the line at `start` continues the one before: that was full, or this one begins in lower case."""
+    if _ITEM.match(plain, start):
+        return False
+    length = previous_end - previous_start
+    first = plain[start]
+    if first.islower() and 2 * length >= width:
+        return True
+    wide = first >= "\u1100"
+    if length > _WRAP_CHARACTERS or width < (_NARROW // 2 if wide else _NARROW):
+        return False
+    if "\u3040" <= first <= "\u9fff":
+        word = 1
+    else:
+        space = _SPACE.search(plain, start, start + _FIRST_WORD)
+        word = space.start() - start if space else min(_FIRST_WORD, len(plain) - start)
+    return length + 1 + word >= _FULL_LINE * width
+
+
+def _cut(plain: str, start: int, end: int, language: str, spans: list[tuple[int, int]]) -> None:
+    """Append the sentences of one block to `spans`, a bounded window at a time."""
+    position, first = start, len(spans)
+    window_characters = 0
+    while position < end:
+        stop = min(end, position + (window_characters or _ASCII_WINDOW_CHARACTERS))
+        window = plain[position:stop]
+        if not window_characters and not window.isascii():
+            window_characters = _WINDOW_CHARACTERS
+            continue
+        pieces = _segment(language, window)
+        if stop < end:
+            if len(pieces) > 1:
+                pieces.pop()  # it may go on behind the window, which starts there next time
+            elif len(window) < LONGEST_CHARACTERS:
+                window_characters = LONGEST_CHARACTERS
+                continue
+            else:
+                pieces = [window[: _last_space(window)]]
+        window_characters = 0
+        for piece in pieces:
+            _append(plain, position, piece, spans, first)
+            position += len(piece)
+
+
+def _segment(language: str, window: str) -> list[str]:
+    """Pieces that concatenate to the window: promised by sentencex for one paragraph, and checked."""
+    pieces: list[str] = sentencex.segment(language, window)
+    return pieces if "".join(pieces) == window else [window]
+
+
+def _last_space(window: str) -> int:
+    """Where to cut a window without a border: after its last space, else before a character that stands by itself."""
+    for place in range(len(window) - 1, len(window) // 2, -1):
+        if window[place].isspace():
+            return place
+    for place in range(len(window) - 1, len(window) - 32, -1):
+        if not unicodedata.category(window[place]).startswith(("M", "C")) and window[place - 1] != "\u200d":
+            return place
+    return len(window)
+
+
+def _append(plain: str, start: int, piece: str, spans: list[tuple[int, int]], first: int) -> None:
+    """Append one trimmed piece, or join it to the marker or the quotation of this block (`spans[first:]`) before it."""
+    trimmed = piece.strip()
+    if not trimmed:
+        return
+    start += len(piece) - len(piece.lstrip())
+    end = start + len(trimmed)
+    if len(spans) > first:
+        before_start, before = spans[-1]
+        marker = len(spans) == first + 1 and before - before_start < 7 and _MARKER.match(plain[before_start:before])
+        # `"…했다."고 말했다` and `「…。」と言った` are one sentence each.
+        quoted = plain[before - 1] in _CLOSERS and (
+            (before == start and plain[start].isalpha()) or _QUOTATIVE.match(plain, start)
+        )
+        if marker or quoted:
+            spans[-1] = (before_start, end)
+            return
+    spans.append((start, end))

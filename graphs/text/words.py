@@ -1,0 +1,310 @@
+"""Words of a text: how many a reader counts, and the terms that tell what it is about."""
+
+import re
+import unicodedata
+from functools import lru_cache
+
+# Scripts written without spaces: Thai, Lao, Myanmar, Khmer; Kana, Bopomofo, Han with its iteration marks.
+SPACELESS = (
+    "\u0e01-\u0e3a\u0e40-\u0eff\u1000-\u109f\u1780-\u17ff"
+    "\u3005-\u3007\u3040-\u30fa\u30fc-\u312f\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f"
+    "\U00020000-\U0003ffff"
+)
+"""The inside of a character class of a regular expression."""
+
+_HANGUL = "\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7ff"
+# Vowel signs and accents are not \w, yet they do not end a word.
+_MARKS = "\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0dff"
+
+_SPACELESS_RUN = re.compile(f"[{SPACELESS}]+")
+_SPACED_WORD = re.compile(r"[^\W_]\S*")
+_ASCII_TERM = re.compile(r"\d+(?:[.,]\d+)+|[a-z0-9]+(?:'[a-z]+)?")
+_TERM = re.compile(
+    r"\d+(?:[.,]\d+)+"
+    f"|[{SPACELESS}]+|[{_HANGUL}]+"
+    rf"|[^\W_{SPACELESS}{_HANGUL}]+(?:['{_MARKS}]+[^\W_{SPACELESS}{_HANGUL}]+)*[{_MARKS}]*"
+)
+_BIGRAM_RUN = re.compile(f"[{SPACELESS}{_HANGUL}]")
+
+STOP_WORDS = frozenset(
+    [
+        "a",
+        "about",
+        "above",
+        "after",
+        "again",
+        "against",
+        "all",
+        "almost",
+        "also",
+        "although",
+        "always",
+        "am",
+        "among",
+        "an",
+        "and",
+        "another",
+        "any",
+        "are",
+        "aren't",
+        "as",
+        "at",
+        "be",
+        "because",
+        "been",
+        "before",
+        "being",
+        "below",
+        "between",
+        "both",
+        "but",
+        "by",
+        "can",
+        "can't",
+        "cannot",
+        "could",
+        "couldn't",
+        "did",
+        "didn't",
+        "do",
+        "does",
+        "doesn't",
+        "doing",
+        "don't",
+        "done",
+        "down",
+        "during",
+        "each",
+        "either",
+        "else",
+        "even",
+        "ever",
+        "every",
+        "few",
+        "for",
+        "from",
+        "further",
+        "get",
+        "gets",
+        "got",
+        "had",
+        "hadn't",
+        "has",
+        "hasn't",
+        "have",
+        "haven't",
+        "having",
+        "he",
+        "he'd",
+        "he'll",
+        "he's",
+        "her",
+        "here",
+        "hers",
+        "herself",
+        "him",
+        "himself",
+        "his",
+        "how",
+        "however",
+        "i",
+        "i'd",
+        "i'll",
+        "i'm",
+        "i've",
+        "if",
+        "in",
+        "into",
+        "is",
+        "isn't",
+        "it",
+        "it's",
+        "its",
+        "itself",
+        "just",
+        "least",
+        "less",
+        "let",
+        "let's",
+        "like",
+        "many",
+        "may",
+        "maybe",
+        "me",
+        "might",
+        "more",
+        "most",
+        "much",
+        "must",
+        "my",
+        "myself",
+        "neither",
+        "no",
+        "nor",
+        "not",
+        "now",
+        "of",
+        "off",
+        "often",
+        "on",
+        "once",
+        "one",
+        "only",
+        "onto",
+        "or",
+        "other",
+        "others",
+        "our",
+        "ours",
+        "ourselves",
+        "out",
+        "over",
+        "own",
+        "per",
+        "perhaps",
+        "quite",
+        "rather",
+        "really",
+        "same",
+        "shall",
+        "she",
+        "she's",
+        "should",
+        "shouldn't",
+        "since",
+        "so",
+        "some",
+        "such",
+        "than",
+        "that",
+        "that's",
+        "the",
+        "their",
+        "theirs",
+        "them",
+        "themselves",
+        "then",
+        "there",
+        "there's",
+        "therefore",
+        "these",
+        "they",
+        "they'd",
+        "they'll",
+        "they're",
+        "they've",
+        "this",
+        "those",
+        "though",
+        "through",
+        "thus",
+        "to",
+        "too",
+        "toward",
+        "towards",
+        "under",
+        "until",
+        "up",
+        "upon",
+        "us",
+        "very",
+        "was",
+        "wasn't",
+        "we",
+        "we'd",
+        "we'll",
+        "we're",
+        "we've",
+        "well",
+        "were",
+        "weren't",
+        "what",
+        "what's",
+        "when",
+        "where",
+        "whether",
+        "which",
+        "while",
+        "who",
+        "who's",
+        "whom",
+        "whose",
+        "why",
+        "will",
+        "with",
+        "within",
+        "without",
+        "won't",
+        "would",
+        "wouldn't",
+        "yet",
+        "you",
+        "you'd",
+        "you'll",
+        "you're",
+        "you've",
+        "your",
+        "yours",
+        "yourself",
+        "yourselves",
+    ]
+)
+_DOUBLED = frozenset("bdfgmnprt")
+_VOWEL = re.compile("[aeiouy]")
+
+
+def count_words(text: str) -> int:
+    """The number of words: pieces between whitespace that hold a letter or digit (in Korean: eojeol).
+
+    A run of a script without spaces (Han, Kana, Thai, Lao, Khmer, Myanmar) counts half its characters, rounded up,
+    whatever stands around it: "東京でPython" is two words and one. Punctuation alone counts nothing. Linear time.
+    """
+    if text.isascii() or not _SPACELESS_RUN.search(text):
+        return len(_SPACED_WORD.findall(text))
+    runs = sum((len(run) + 1) // 2 for run in _SPACELESS_RUN.findall(text))
+    return runs + len(_SPACED_WORD.findall(_SPACELESS_RUN.sub(" ", text)))
+
+
+def terms(text: str) -> list[str]:
+    """The terms of `text` in order, repeated ones included, as TF-IDF takes them.
+
+    Words of scripts with spaces are lower-cased, English stop words left out and the rest lightly stemmed; runs of
+    Hangul, Kana, Han, Thai and their like become overlapping character bigrams (a run of one stays itself), which rank
+    Korean sentences as well as morphemes do; numbers are kept whole ("3.5", "1,200"). Compatibility forms are folded
+    (NFKC), so composed and decomposed text give the same terms. Linear time.
+    """
+    if text.isascii():
+        found = _ASCII_TERM.findall(text.lower())
+        return [_stem(term) for term in found if term not in STOP_WORDS]
+    folded = unicodedata.normalize("NFKC", text).lower().replace("\u2019", "'")
+    result: list[str] = []
+    for term in _TERM.findall(folded):
+        if _BIGRAM_RUN.match(term):
+            result.extend(map(str.__add__, term, term[1:]) if len(term) > 1 else term)
+        elif term not in STOP_WORDS:
+            result.append(_stem(term))
+    return result
+
+
+@lru_cache(maxsize=1 << 16)
+def _stem(word: str) -> str:
+    """A light English stem: plural, -ed, -ing, silent e. Words of other alphabets come back as they are."""
+    if not word.isascii() or word.isdigit():
+        return word
+    word = word.partition("'")[0] or word
+    if word.endswith("ies") and len(word) > 4:
+        word = word[:-3] + "y"
+    elif word.endswith(("sses", "shes", "ches", "xes")):
+        word = word[:-2]
+    elif word.endswith("s") and len(word) > 3 and not word.endswith(("ss", "us", "is")):
+        word = word[:-1]
+    for suffix in ("ing", "ed"):
+        rest = word.removesuffix(suffix)
+        if rest != word and len(rest) > 2 and _VOWEL.search(rest):
+            word = rest[:-1] if rest[-1] == rest[-2] and rest[-1] in _DOUBLED else rest
+            break
+    if len(word) > 3:
+        word = word.removesuffix("e")
+        if word.endswith("y"):
+            word = word[:-1] + "i"
+    return word

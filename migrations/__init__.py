@@ -1,0 +1,1 @@
+"""Changes of the database's schema, run at start by Alembic."""

@@ -1,0 +1,247 @@
+"""The embedded model: which sentences it may take, which it takes, and that it always takes the same."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from graphs.models.extractive import BatchIndex, Sentence
+from graphs.models.features import (
+    APPARATUS,
+    PROSE,
+    SHORT,
+    WORDLESS,
+    Matrix,
+    centrality,
+    inverse_frequency,
+    kinds,
+    weigh,
+)
+from graphs.text.sentences import split_sentences
+from graphs.text.words import count_words
+
+BRIDGE = """# The river bridge
+
+The city council voted on Monday to repair the old river bridge before the winter.
+Engineers had warned that the cables of the bridge were losing a tenth of their strength every year.
+The repair of the bridge will cost nine million euros and will take about eighteen months.
+A bakery on the north bank gave free coffee to everybody who came to the meeting.
+During the repair a ferry will carry people across the river between six and midnight.
+The council expects that traffic on the bridge will fall by a third while the cables are replaced.
+Yes.
+
+| year | cost |
+| 2024 | 3 |
+"""
+
+LIBRARY = """시 의회는 강변에 새 도서관을 짓는 계획을 월요일에 승인했다.
+새 도서관은 열람실 네 곳과 어린이실 한 곳을 갖춘다.
+공사는 내년 봄에 시작해 이 년 뒤에 끝날 예정이다. 주민들은 오래전부터 강변 도서관을 요구해 왔다.
+그날 아침에는 짙은 안개가 끼어 회의가 조금 늦게 열렸다. 의회는 도서관 공사 비용을 백이십억 원으로 잡았다."""
+
+DOCUMENTS = [("bridge", BRIDGE), ("library", LIBRARY)]
+
+
+def texts_of(index: BatchIndex, documents: list[tuple[str, str]], numbers: list[int]) -> list[str]:
+    texts = dict(documents)
+    return [texts[found.document][found.start : found.end] for found in map(index.sentence, numbers)]
+
+
+def all_within(index: BatchIndex, documents: list[tuple[str, str]]) -> list[int]:
+    return [number for identity, text in documents for number in index.within(identity, 0, len(text))]
+
+
+def test_candidates_are_prose_and_not_headings_tables_or_fragments() -> None:
+    index = BatchIndex.build(DOCUMENTS)
+    found = texts_of(index, DOCUMENTS, index.within("bridge", 0, len(BRIDGE)))
+    assert len(found) == 6
+    assert all(sentence.endswith(".") and count_words(sentence) > 6 for sentence in found)
+
+
+def test_a_span_without_prose_gives_what_it_holds() -> None:
+    index = BatchIndex.build(DOCUMENTS)
+    heading = BRIDGE.index("\n")
+    assert texts_of(index, DOCUMENTS, index.within("bridge", 0, heading)) == ["# The river bridge"]
+    short = BRIDGE.index("Yes.")
+    assert texts_of(index, DOCUMENTS, index.within("bridge", short, len(BRIDGE))) == ["Yes."]
+    table = BRIDGE.index("| year")
+    assert texts_of(index, DOCUMENTS, index.within("bridge", table, len(BRIDGE)))[0] == "| year | cost |"
+
+
+def test_a_span_inside_one_sentence_gives_that_sentence() -> None:
+    index = BatchIndex.build(DOCUMENTS)
+    middle = BRIDGE.index("nine million")
+    assert "nine million" in texts_of(index, DOCUMENTS, index.within("bridge", middle, middle + 4))[0]
+
+
+@given(st.integers(0, len(BRIDGE)), st.integers(0, len(BRIDGE)))
+@settings(deadline=None)
+def test_every_span_that_holds_a_word_has_a_candidate(one: int, other: int) -> None:
+    index = BatchIndex.build([("bridge", BRIDGE)])
+    start, end = sorted((one, other))
+    found = index.within("bridge", start, end)
+    assert found or not count_words(BRIDGE[start:end])
+    assert found == sorted(found)
+
+
+def test_numbers_and_sentences_are_inverse() -> None:
+    index = BatchIndex.build(DOCUMENTS)
+    assert [index.number(index.sentence(number)) for number in range(len(index))] == list(range(len(index)))
+
+
+def test_an_unknown_sentence_has_no_number() -> None:
+    index = BatchIndex.build(DOCUMENTS)
+    for unknown in (Sentence("bridge", 1, 2), Sentence("absent", 0, 5), Sentence("library", 10_000, 10_001)):
+        with pytest.raises(KeyError):
+            index.number(unknown)
+    with pytest.raises(KeyError):
+        index.within("absent", 0, 5)
+    for number in (-1, len(index)):
+        with pytest.raises(IndexError):
+            index.sentence(number)
+
+
+def test_a_selection_is_in_source_order_and_within_the_budget() -> None:
+    index = BatchIndex.build(DOCUMENTS)
+    candidates = all_within(index, DOCUMENTS)
+    for words in (20, 30, 45, 60, 100):
+        chosen = index.select(candidates, words)
+        assert chosen == sorted(set(chosen))
+        assert 0 < sum(map(count_words, texts_of(index, DOCUMENTS, chosen))) <= words * 1.15
+
+
+def test_when_every_sentence_is_too_long_the_shortest_is_taken() -> None:
+    index = BatchIndex.build(DOCUMENTS)
+    candidates = index.within("bridge", 0, len(BRIDGE))
+    chosen = index.select(candidates, 2)
+    lengths = [count_words(sentence) for sentence in texts_of(index, DOCUMENTS, candidates)]
+    assert [count_words(sentence) for sentence in texts_of(index, DOCUMENTS, chosen)] == [min(lengths)]
+
+
+def test_a_summary_prefers_what_the_document_is_about() -> None:
+    for identity, text, aside in (("bridge", BRIDGE, "bakery"), ("library", LIBRARY, "안개")):
+        index = BatchIndex.build([(identity, text)])
+        chosen = index.select(index.within(identity, 0, len(text)), 45 if identity == "bridge" else 20)
+        assert len(chosen) > 1
+        assert not any(aside in sentence for sentence in texts_of(index, [(identity, text)], chosen))
+
+
+def test_a_focus_moves_the_choice() -> None:
+    index = BatchIndex.build(DOCUMENTS, focus="free coffee from the bakery")
+    chosen = index.select(index.within("bridge", 0, len(BRIDGE)), 18)
+    assert "bakery" in texts_of(index, DOCUMENTS, chosen)[0]
+
+
+def test_the_same_sentence_is_never_taken_twice() -> None:
+    copies = [(str(number), BRIDGE) for number in range(4)]
+    index = BatchIndex.build(copies)
+    chosen = texts_of(index, copies, index.select(all_within(index, copies), 500))
+    assert len(chosen) == len(set(chosen)) == 6
+
+
+def test_equal_batches_give_equal_scores_and_choices() -> None:
+    one, other = BatchIndex.build(DOCUMENTS), BatchIndex.build(iter(DOCUMENTS))
+    candidates = all_within(one, DOCUMENTS)
+    assert one.digest == other.digest
+    assert one.select(candidates, 50) == other.select(candidates[::-1], 50)
+
+
+def test_the_digest_tells_ids_texts_order_and_focus_apart() -> None:
+    batches = [
+        BatchIndex.build(DOCUMENTS),
+        BatchIndex.build(DOCUMENTS[::-1]),
+        BatchIndex.build(DOCUMENTS, focus=""),
+        BatchIndex.build(DOCUMENTS, focus="bridge"),
+        BatchIndex.build([("a", "bc")]),
+        BatchIndex.build([("ab", "c")]),
+        BatchIndex.build([("a", ""), ("bc", "")]),
+    ]
+    assert len({index.digest for index in batches}) == len(batches)
+
+
+@pytest.mark.parametrize("text", ["", "word", "... !!! —", "\n\n", "The of and.", "\ud800", "가", "word " * 3_000])
+def test_odd_documents_are_indexed_and_asked(text: str) -> None:
+    documents = [("odd", text), ("same", text)]
+    index = BatchIndex.build(documents)
+    candidates = all_within(index, documents)
+    assert bool(candidates) == bool(count_words(text))
+    assert bool(index.select(candidates, 10)) == bool(candidates)
+
+
+def test_an_empty_batch_has_no_sentence() -> None:
+    index = BatchIndex.build([])
+    assert len(index) == 0
+    assert index.select([], 10) == []
+
+
+def test_equal_ids_and_empty_budgets_are_refused() -> None:
+    with pytest.raises(ValueError, match="same id"):
+        BatchIndex.build([("a", "One."), ("a", "Two.")])
+    with pytest.raises(ValueError, match="at least one word"):
+        BatchIndex.build(DOCUMENTS).select([0], 0)
+
+
+def test_a_story_is_taken_from_all_its_parts() -> None:
+    scenes = [
+        f'"I saw the {animal} near the {place} again this morning," said the keeper of the light in a low voice. '
+        f"Nobody on the {place} had ever believed that a {animal} could cross the water in one night."
+        for animal in ("fox", "wolf", "otter", "heron", "badger", "falcon", "lynx", "raven", "seal", "hare", "stoat")
+        for place in (
+            "pier",
+            "cliff",
+            "island",
+            "meadow",
+            "marsh",
+            "quarry",
+            "orchard",
+            "harbour",
+            "tower",
+            "bridge",
+            "mill",
+            "cave",
+        )
+    ]
+    text = "\n\n".join(scenes)
+    index = BatchIndex.build([("story", text)])
+    starts = [index.sentence(number).start for number in index.select(index.within("story", 0, len(text)), 200)]
+    quarters = {4 * start // len(text) for start in starts}
+    assert quarters == {0, 1, 2, 3}
+
+
+def test_turns_of_a_few_words_are_no_candidates_in_a_dialogue() -> None:
+    turns = [
+        "Anna: Okay, and what did they say about the new remote control last week?",
+        "Ben: They said that the remote control should have fewer buttons and be found by its sound when it is lost.",
+        "Anna: Right, that is fine with me.",
+        "Ben: And the price must stay under twenty five euros, which leaves us about twelve euros to build one.",
+        "Anna: Then rubber is cheaper than wood, so I would say that we take a rubber case with a single battery.",
+        "Ben: Good.",
+    ]
+    text = "\n".join(turns)
+    index = BatchIndex.build([("meeting", text)])
+    found = texts_of(index, [("meeting", text)], index.within("meeting", 0, len(text)))
+    assert found == [turns[1], turns[3], turns[4]]
+
+
+def test_a_reference_list_is_apparatus() -> None:
+    text = "We measured the flow of the river.\n\nReferences\n\nLee, A. The flow of rivers. Journal of Water, 2019."
+    spans = split_sentences(text)
+    found = kinds(text, spans, [count_words(text[start:end]) for start, end in spans], 6)
+    assert found[0] == PROSE
+    assert set(found[1:]) == {APPARATUS}
+    assert kinds("Why? !!", [(0, 4), (5, 7)], [1, 0], 6) == [SHORT, WORDLESS]
+
+
+def test_centrality_equals_that_of_the_full_similarity_matrix() -> None:
+    counts = Matrix.of(["red fox runs", "red fox sleeps", "blue whale sleeps", "fox whale", "lonely word"])
+    matrix = weigh(counts, inverse_frequency(counts))
+    rows = np.stack([matrix.row(number) for number in range(matrix.height)])
+    similar = rows @ rows.T
+    np.fill_diagonal(similar, 0.0)
+    degree = similar.sum(axis=1)
+    walk = np.where(degree[:, None] > 0, similar / np.where(degree > 0, degree, 1.0)[:, None], 1.0 / len(rows))
+    weights = np.full(len(rows), 1.0 / len(rows))
+    for _ in range(200):
+        weights = 0.15 / len(rows) + 0.85 * walk.T @ weights
+    assert centrality(matrix) == pytest.approx(weights, abs=1e-4)
+    assert centrality(matrix).sum() == pytest.approx(1.0)

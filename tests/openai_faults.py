@@ -1,0 +1,390 @@
+"""How the test model server misbehaves: one entry per kind of fault, in the words and ways of real servers.
+
+`ERRORS` answer with another status, `ALTERED` with 200 and another reply, `BODIES` with other bytes, and `WIRES` break
+the connection itself. A kind's parameters are the keys it reads from `params`.
+"""
+
+import asyncio
+import json
+import socket
+import struct
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from aiohttp import web
+
+from tests.openai_answers import Call, Json, Reply, body, content_type, error, event, tokens, with_text
+
+PREFIX = "fault-"  # a model called fault-KIND or fault-KIND:name=value,name=value always has that fault
+PIECE = 1 << 20  # bytes written at once
+HTML = "<!DOCTYPE html><html><head><title>{0}</title></head><body><center><h1>{0}</h1></center></body></html>"
+
+
+@dataclass(slots=True)
+class Fault:
+    kind: str
+    times: int = 1  # -1: for ever
+    match: str = ""  # in any text of the messages
+    params: Json = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"unknown fault {self.kind!r}; there are: {', '.join(sorted(KINDS))}")
+        if self.params.get("wording", "openai") not in WORDINGS:
+            raise ValueError(f"unknown wording; there are: {', '.join(WORDINGS)}")
+
+    def fits(self, call: Call) -> bool:
+        return not self.match or any(self.match in text for text in call.texts)
+
+
+@dataclass(slots=True)
+class Exchange:
+    """What a fault needs to answer a call."""
+
+    request: web.Request
+    call: Call
+    said: Reply  # the normal answer
+    params: Json
+    number: int
+    headers: dict[str, str]
+
+    def body(self, said: Reply) -> bytes:
+        return body(self.call, said, self.number)
+
+    async def send(self, payload: bytes, kind: str | None = None, status: int = 200) -> web.StreamResponse:
+        headers = self.headers | {"Content-Type": kind or content_type(self.call)}
+        response = web.Response(status=status, body=payload, headers=headers)
+        await response.prepare(self.request)
+        await response.write_eof()
+        return response
+
+    async def start(self, length: int) -> web.StreamResponse:
+        """Send only the head of an answer of so many bytes."""
+        headers = self.headers | {"Content-Type": content_type(self.call), "Content-Length": str(length)}
+        response = web.StreamResponse(headers=headers)
+        await response.prepare(self.request)
+        return response
+
+
+def from_json(data: Json) -> Fault:
+    params = dict(data)
+    kind, times, match = str(params.pop("kind", "")), int(params.pop("times", 1)), str(params.pop("match", ""))
+    return Fault(kind, times, match, params)
+
+
+def of_model(model: str) -> Fault | None:
+    kind, _, settings = model.removeprefix(PREFIX).partition(":")
+    if not model.startswith(PREFIX):
+        return None
+    if kind not in KINDS:
+        return Fault("404_model")
+    pairs = [pair.partition("=") for pair in settings.split(",") if pair]
+    return Fault(kind, params={name: _value(text) for name, _, text in pairs})
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def take(faults: list[Fault], call: Call) -> Fault | None:
+    """The fault of this call, if any: its model's, or the oldest queued one that fits, which is then used up by one."""
+    if (fault := of_model(call.model)) is not None:
+        return fault
+    for fault in faults:
+        if fault.times != 0 and fault.fits(call):
+            fault.times -= fault.times > 0
+            faults[:] = [left for left in faults if left.times != 0]
+            return fault
+    return None
+
+
+# Other statuses
+
+
+def _rate_limit(call: Call, params: Json) -> Json:
+    message = (
+        f"Rate limit reached for {call.model} in organization org-test on requests per min (RPM): Limit 500, Used 500, "
+        f"Requested 1. Please try again in {params.get('retry_after') or 1}s. "
+        "Visit https://platform.openai.com/account/rate-limits to learn more."
+    )
+    return error(message, "requests", None, "rate_limit_exceeded")
+
+
+def _quota(call: Call, params: Json) -> Json:
+    message = (
+        "You exceeded your current quota, please check your plan and billing details. For more information on this "
+        "error, read the docs: https://platform.openai.com/docs/guides/error-codes/api-errors."
+    )
+    return error(message, "insufficient_quota", None, "insufficient_quota")
+
+
+def _server_error(call: Call, params: Json) -> Json:
+    return error("The server had an error while processing your request. Sorry about that!", "server_error")
+
+
+def _key(call: Call, params: Json) -> Json:
+    message = (
+        "Incorrect API key provided: test-********key. You can find your API key at "
+        "https://platform.openai.com/account/api-keys."
+    )
+    return error(message, "invalid_request_error", None, "invalid_api_key")
+
+
+def _forbidden(call: Call, params: Json) -> Json:
+    message = "Country, region, or territory not supported"
+    return error(message, "request_forbidden", None, "unsupported_country_region_territory")
+
+
+def _model(call: Call, params: Json) -> Json:
+    message = f"The model `{call.model}` does not exist or you do not have access to it."
+    return error(message, "invalid_request_error", None, "model_not_found")
+
+
+def _bad_request(call: Call, params: Json) -> Json:
+    message = (
+        "Unsupported value: 'temperature' does not support 0 with this model. Only the default (1) value is supported."
+    )
+    return error(message, "invalid_request_error", "temperature", "unsupported_value")
+
+
+def _context(call: Call, params: Json) -> Json:
+    used = tokens(sum(map(len, call.texts)))
+    window = int(params.get("window", max(1, used // 2)))
+    return WORDINGS[params.get("wording", "openai")](used, window, call.limit // 4 if call.limit else 16)
+
+
+def _both(used: int, window: int, room: int) -> str:
+    return (
+        f"This model's maximum context length is {window} tokens. However, you requested {used + room} tokens ({used} "
+        f"in the messages, {room} in the completion). Please reduce the length of the messages or completion."
+    )
+
+
+def _of_openai(used: int, window: int, room: int) -> Json:
+    message = (
+        f"This model's maximum context length is {window} tokens. However, your messages resulted in {used} tokens. "
+        "Please reduce the length of the messages."
+    )
+    return error(message, "invalid_request_error", "messages", "context_length_exceeded")
+
+
+def _of_azure(used: int, window: int, room: int) -> Json:
+    return error(_both(used, window, room), "invalid_request_error", "messages", "context_length_exceeded")
+
+
+def _of_vllm(used: int, window: int, room: int) -> Json:
+    message = (
+        f"You passed {used} input tokens and requested {room} output tokens. However, the model's context length is "
+        f"only {window} tokens, resulting in a maximum input length of {max(0, window - room)} tokens. Please reduce "
+        f"the length of the input prompt. (parameter=input_tokens, value={used})"
+    )
+    return error(message, "BadRequestError", "input_tokens", 400)
+
+
+def _of_old_vllm(used: int, window: int, room: int) -> Json:
+    """vLLM before 0.16: nothing is called `error` but the object."""
+    message = _both(used, window, room)
+    return {"object": "error", "message": message, "type": "BadRequestError", "param": None, "code": 400}
+
+
+def _of_llamacpp(used: int, window: int, room: int) -> Json:
+    message = f"request ({used} tokens) exceeds the available context size ({window} tokens), try increasing it"
+    kind = "exceed_context_size_error"
+    return {"error": {"code": 400, "message": message, "type": kind, "n_prompt_tokens": used, "n_ctx": window}}
+
+
+def _of_ollama(used: int, window: int, room: int) -> Json:
+    message = f"prompt too long; exceeded max context length by {max(1, used - window)} tokens"
+    return error(message, "invalid_request_error")
+
+
+# How servers say that a prompt of `used` tokens and `room` for the answer is over a `window`.
+WORDINGS: dict[str, Callable[[int, int, int], Json]] = {
+    "openai": _of_openai,
+    "azure": _of_azure,
+    "vllm": _of_vllm,
+    "vllm_old": _of_old_vllm,
+    "llamacpp": _of_llamacpp,
+    "ollama": _of_ollama,
+}
+
+ERRORS: dict[str, tuple[int, Callable[[Call, Json], Json]]] = {
+    "429": (429, _rate_limit),  # retry_after: seconds or a date, null for no header; default 1
+    "quota": (429, _quota),
+    "500": (500, _server_error),
+    "401": (401, _key),
+    "403": (403, _forbidden),
+    "404_model": (404, _model),
+    "400_context": (400, _context),  # wording: openai | azure | vllm | vllm_old | llamacpp | ollama; window: tokens
+    "400": (400, _bad_request),
+}
+
+
+async def _send_error(exchange: Exchange, kind: str) -> web.StreamResponse:
+    status, build = ERRORS[kind]
+    _add_retry_after(exchange, 1 if kind == "429" else None)
+    payload = json.dumps(build(exchange.call, exchange.params)).encode()
+    return await exchange.send(payload, "application/json", status)
+
+
+def _add_retry_after(exchange: Exchange, default: int | None) -> None:
+    value = exchange.params.get("retry_after", default)
+    if value is not None:
+        exchange.headers["Retry-After"] = str(value)
+
+
+# Other replies
+
+
+def _length(call: Call, said: Reply, params: Json) -> Reply:
+    text = "" if params.get("empty") else (said.content or "")[: len(said.content or "") // 2]
+    return replace(with_text(call, said, text), finish_reason="length")
+
+
+def _content_filter(call: Call, said: Reply, params: Json) -> Reply:
+    text = (said.content or "")[: len(said.content or "") // 3]
+    return replace(with_text(call, said, text), finish_reason="content_filter")
+
+
+def _refusal(call: Call, said: Reply, params: Json) -> Reply:
+    return replace(with_text(call, said, None), refusal="I'm sorry, I can't assist with that request.")
+
+
+def _think(call: Call, said: Reply, params: Json) -> Reply:
+    thought = "<think>\nThe user wants a summary. I read the text first, then I write it.\n</think>\n\n"
+    return with_text(call, said, thought + (said.content or ""))
+
+
+def _echo_long(call: Call, said: Reply, params: Json) -> Reply:
+    return with_text(call, said, f"{call.source}\n\n{call.source}\n\nThat was the text.")
+
+
+ALTERED: dict[str, Callable[[Call, Reply, Json], Reply]] = {
+    "empty": lambda call, said, params: with_text(call, said, ""),
+    "null": lambda call, said, params: with_text(call, said, None),
+    "choices_empty": lambda call, said, params: replace(said, choices=False),
+    "choices_null": lambda call, said, params: replace(said, choices=None),
+    "no_usage": lambda call, said, params: replace(said, usage=None),
+    "length": _length,  # empty: no text at all, as when a model spent its room on reasoning
+    "content_filter": _content_filter,
+    "refusal": _refusal,
+    "think": _think,
+    "echo_long": _echo_long,
+    "delay": lambda call, said, params: said,  # seconds: default 1
+    "say": lambda call, said, params: with_text(
+        call, said, str(params.get("content", ""))
+    ),  # content: the answer itself
+}
+
+
+# Other bytes
+
+
+async def _html_503(exchange: Exchange) -> web.StreamResponse:
+    _add_retry_after(exchange, None)
+    return await exchange.send(HTML.format("503 Service Temporarily Unavailable").encode(), "text/html", 503)
+
+
+async def _html_200(exchange: Exchange) -> web.StreamResponse:
+    return await exchange.send(HTML.format("Please sign in").encode(), "text/html")
+
+
+async def _error_200(exchange: Exchange) -> web.StreamResponse:
+    data = _server_error(exchange.call, exchange.params)
+    return await exchange.send(event(data) if exchange.call.stream else json.dumps(data).encode())
+
+
+async def _broken_json(exchange: Exchange) -> web.StreamResponse:
+    payload = exchange.body(exchange.said)
+    cut = payload.find(b"\n\n") if exchange.call.stream else len(payload)
+    return await exchange.send(payload[: cut // 2] + (b"\n\n" if exchange.call.stream else b""))
+
+
+async def _huge(exchange: Exchange) -> web.StreamResponse:
+    """`megabytes` of text; with `chunked`, no Content-Length announces them."""
+    megabytes = int(exchange.params.get("megabytes", 50))
+    head, _, tail = exchange.body(with_text(exchange.call, exchange.said, "@@")).partition(b"@@")
+    if exchange.params.get("chunked"):
+        response = web.StreamResponse(headers=exchange.headers | {"Content-Type": content_type(exchange.call)})
+        await response.prepare(exchange.request)
+    else:
+        response = await exchange.start(len(head) + megabytes * PIECE + len(tail))
+    await response.write(head)
+    for _ in range(megabytes):
+        await response.write(b"words of" * (PIECE // 8))
+    await response.write(tail)
+    await response.write_eof()
+    return response
+
+
+BODIES: dict[str, Callable[[Exchange], Awaitable[web.StreamResponse]]] = {
+    "503_html": _html_503,
+    "html_200": _html_200,
+    "error_200": _error_200,
+    "broken_json": _broken_json,
+    "huge": _huge,
+}
+
+
+# A broken connection
+
+
+async def _hang(exchange: Exchange) -> web.StreamResponse:
+    """Never answer; with `headers`, the head of the answer arrives first."""
+    if exchange.params.get("headers"):
+        await exchange.start(1000)
+    await asyncio.Event().wait()
+    raise AssertionError("the client's leaving cancels the wait")
+
+
+async def _drip(exchange: Exchange) -> web.StreamResponse:
+    """One byte every `seconds`, 0.05 by default."""
+    payload, seconds = exchange.body(exchange.said), float(exchange.params.get("seconds", 0.05))
+    response = await exchange.start(len(payload))
+    for place in range(len(payload)):
+        await response.write(payload[place : place + 1])
+        await asyncio.sleep(seconds)
+    await response.write_eof()
+    return response
+
+
+async def _reset(exchange: Exchange) -> web.StreamResponse:
+    transport = exchange.request.transport
+    if transport is not None:
+        linger = struct.pack("ii", 1, 0)  # closing then sends RST instead of FIN
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        transport.abort()
+    return web.Response()
+
+
+async def _truncated(exchange: Exchange) -> web.StreamResponse:
+    payload = exchange.body(exchange.said)
+    response = await exchange.start(len(payload) + 1000)
+    await response.write(payload[: len(payload) // 2])
+    if exchange.request.transport is not None:
+        exchange.request.transport.close()
+    return response
+
+
+WIRES: dict[str, Callable[[Exchange], Awaitable[web.StreamResponse]]] = {
+    "hang": _hang,
+    "drip": _drip,
+    "reset": _reset,
+    "truncated": _truncated,
+}
+
+KINDS = {*ERRORS, *ALTERED, *BODIES, *WIRES}
+NORMAL = {"delay", "say"}  # answers that are as good as any other
+
+
+async def send(exchange: Exchange, kind: str) -> web.StreamResponse:
+    if kind in ERRORS:
+        return await _send_error(exchange, kind)
+    if kind in ALTERED:
+        said = ALTERED[kind](exchange.call, exchange.said, exchange.params)
+        return await exchange.send(exchange.body(said))
+    return await (BODIES.get(kind) or WIRES[kind])(exchange)
