@@ -16,12 +16,15 @@ from app.settings import Settings
 
 VERSION = "0.1.0"
 DESCRIPTION = """\
-Send a pile of documents; get a summary of each and one of all. Every sentence says which places of the sources it rests on, and the answer says what was
-not covered. Nothing that was paid is paid twice: finished model calls are kept, and a run that was interrupted goes on where it stopped.
+Send a pile of documents; get a summary of each and one of all. Every sentence says which places of the sources it
+rests on, and the answer says what was not covered. Nothing that was paid is paid twice: finished model calls are kept,
+and a run that was interrupted goes on where it stopped.
 
-**Try it here:** open `POST /v1/runs`, press *Try it out*, then *Execute*; copy the `id` of the answer into `GET /v1/runs/{run_id}/wait`.
+**Try it here:** open `POST /v1/runs`, press *Try it out*, then *Execute*; copy the `id` of the answer into
+`GET /v1/runs/{run_id}/wait`.
 
-Errors are `application/problem+json` with a stable `type`. Times are UTC, ids sort by time, offsets are characters of the text that was sent or read.
+Errors are `application/problem+json` with a stable `type`. Times are UTC, ids sort by time, offsets are characters of
+the text that was sent or read.
 """
 TAGS = [
     {"name": "runs", "description": "A run is one summarisation of a batch of documents."},

@@ -271,7 +271,8 @@ REQUEST_BODY: dict[str, Any] = {
                     "files": {
                         "type": "array",
                         "items": {"type": "string", "format": "binary"},
-                        "description": "The documents: .txt, .md, .html and .pdf, in any encoding. The part's file name is the document's id.",
+                        "description": "The documents: .txt, .md, .html and .pdf, in any encoding. "
+                        "The part's file name is the document's id.",
                     },
                     "options": {
                         "type": "string",

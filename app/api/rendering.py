@@ -15,7 +15,14 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|!])")
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).disable(
     ["image", "link", "autolink", "html_block", "html_inline", "reference"]
 )
-_STYLE = "body{font:1rem/1.6 system-ui,sans-serif;max-width:44rem;margin:2rem auto;padding:0 1rem;color:#222}h1,h2,h3{line-height:1.25}"
+_STYLE = (
+    "body{font:1rem/1.6 system-ui,sans-serif;max-width:44rem;margin:2rem auto;padding:0 1rem;color:#222}"
+    "h1,h2,h3{line-height:1.25}"
+)
+_HEAD = (
+    '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+    f"<title>Summary</title><style>{_STYLE}</style>"
+)
 
 
 def render_markdown(run: RunOut) -> str:
@@ -34,8 +41,7 @@ def render_html(run: RunOut) -> str:
     """Return the summaries as an HTML page without scripts, pictures and links."""
     language = html.escape(run.summary.language if run.summary else "en", quote=True)
     body = _MARKDOWN.render(render_markdown(run))
-    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Summary</title><style>{_STYLE}</style>'
-    return f'<!doctype html>\n<html lang="{language}"><head>{head}</head><body>\n{body}</body></html>\n'
+    return f'<!doctype html>\n<html lang="{language}"><head>{_HEAD}</head><body>\n{body}</body></html>\n'
 
 
 def escape(text: str) -> str:

@@ -58,7 +58,7 @@ _PREFERS_WAIT = re.compile(r"\bwait\s*=\s*(\d+)")
     "",
     status_code=202,
     summary="Summarise a batch",
-    response_description="The run is stored and will be done, also if this service is killed now. `Location` is its address.",
+    response_description="Stored, and done even if this service is killed now. `Location` is the run's address.",
     dependencies=[Accepting],
     openapi_extra={"requestBody": REQUEST_BODY},
     responses={

@@ -9,13 +9,17 @@ from app.store.models import DocumentRow, EventRow, Run, Status
 from graphs.summarize import Options
 
 EXAMPLE_TEXT = (
-    "The harbour of Ansan was opened to ships in 1923. In its first year it took in forty vessels, most of them fishing boats from the islands. "
-    "A second pier followed in 1931, after the storm of 1929 had destroyed the first one. Today the harbour serves two ferry lines and a small fleet of "
-    "research ships. The city plans to close the old pier to traffic in 2027 and to turn it into a public garden."
+    "The harbour of Ansan was opened to ships in 1923. In its first year it took in forty vessels, most of them "
+    "fishing boats from the islands. A second pier followed in 1931, after the storm of 1929 had destroyed the first "
+    "one. Today the harbour serves two ferry lines and a small fleet of research ships. The city plans to close the "
+    "old pier to traffic in 2027 and to turn it into a public garden."
 )
 EXAMPLE_KOREAN = (
-    "안산 항구는 1923년에 문을 열었다. 첫해에는 배 마흔 척이 들어왔고, 대부분은 섬에서 온 어선이었다. 1929년 폭풍이 첫 부두를 무너뜨린 뒤 1931년에 두 번째 부두가 세워졌다. "
-    "오늘날 항구에는 여객선 항로 두 개와 작은 연구선단이 있다. 시는 2027년에 옛 부두의 통행을 막고 시민 정원으로 바꿀 계획이다."
+    "안산 항구는 1923년에 문을 열었다. 첫해에는 배 마흔 척이 들어왔고, "
+    "대부분은 섬에서 온 어선이었다. 1929년 폭풍이 첫 부두를 무너뜨린 뒤 "
+    "1931년에 두 번째 부두가 세워졌다. 오늘날 항구에는 여객선 항로 두 개와 "
+    "작은 연구선단이 있다. 시는 2027년에 옛 부두의 통행을 막고 시민 정원으로 "
+    "바꿀 계획이다."
 )
 
 

@@ -40,7 +40,8 @@ DEFAULT_PAUSE_SECONDS = 5.0  # on 429 without Retry-After
 
 # How OpenAI, Azure, vLLM, llama.cpp and Ollama say that a prompt is too long.
 _OVERFLOW = re.compile(
-    r"context.?length|context window|maximum context|context size|exceed_context|too many tokens|prompt is too long|input length",
+    r"context.?length|context window|maximum context|context size|exceed_context"
+    r"|too many tokens|prompt is too long|input length",
     re.IGNORECASE,
 )
 _THINKING = re.compile(r"<think>.*?</think>\s*|^.*?</think>\s*", re.DOTALL)

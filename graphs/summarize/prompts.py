@@ -60,7 +60,10 @@ def says_nothing_relevant(text: str) -> bool:
 
 
 def _task(words: int, language: str, focus: str | None) -> str:
-    task = f"Summarise the material in about {words} words. Write in {language_name(language)}, whatever language the material is in."
+    task = (
+        f"Summarise the material in about {words} words. "
+        f"Write in {language_name(language)}, whatever language the material is in."
+    )
     if focus is None:
         return task
     return (

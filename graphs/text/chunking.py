@@ -4,6 +4,7 @@ tokens.
 
 import math
 import re
+from itertools import pairwise
 from typing import NamedTuple
 
 from graphs.text.sentences import split_sentences
@@ -90,7 +91,7 @@ def _cut(text: str, start: int, end: int, count: int, limit: int, tokens: TokenC
     while borders[-1] + step < end:
         borders.append(_border(text, borders[-1], borders[-1] + step))
     borders.append(end)
-    spans = list(zip(borders, borders[1:], strict=False))
+    spans = list(pairwise(borders))
     pieces: list[_Piece] = []
     for (left, right), size in zip(spans, tokens.count([text[a:b] for a, b in spans]), strict=True):
         if size > limit and right - left > 1:

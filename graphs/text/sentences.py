@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-import sentencex  # type: ignore[import-untyped]
+import sentencex
 
 LONGEST_CHARACTERS = 2_000
 """A run without any sentence border is cut at a space before this many characters (transcripts without punctuation)."""
@@ -60,7 +60,7 @@ def split_sentences(text: str, language: str = "en") -> list[tuple[int, int]]:
 
 
 def _plain(text: str) -> str:
-    """The text at the same offsets, with "\\n" as the only line end and nothing that UTF-8 cannot carry."""
+    r"""The text at the same offsets, with "\n" as the only line end and nothing that UTF-8 cannot carry."""
     if "\r" in text:
         text = text.replace("\r\n", " \n").replace("\r", "\n")
     for separator in "\v\f\x85\u2028\u2029":

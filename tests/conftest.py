@@ -1,0 +1,44 @@
+"""Fixtures: the model server and the service are real processes."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.model_server import ModelServer
+from tests.service import Service
+
+
+@pytest.fixture(scope="session")
+def shared_model_server() -> Iterator[ModelServer]:
+    with ModelServer() as server:
+        yield server
+
+
+@pytest.fixture
+def model_server(shared_model_server: ModelServer) -> ModelServer:
+    """A server that speaks OpenAI's protocol, with its counts at zero and no fault set."""
+    shared_model_server.reset()
+    return shared_model_server
+
+
+@pytest.fixture(scope="session")
+def shared_service(tmp_path_factory: pytest.TempPathFactory, shared_model_server: ModelServer) -> Iterator[Service]:
+    data_dir: Path = tmp_path_factory.mktemp("service") / "data"
+    with Service(
+        data_dir,
+        OPENAI_API_KEY="test",
+        OPENAI_BASE_URL=shared_model_server.base_url,
+        model="embedded:extractive",
+        chunk_tokens=200,
+        max_body_bytes=8_000_000,
+    ) as service:
+        yield service
+
+
+@pytest.fixture
+def client(shared_service: Service, model_server: ModelServer) -> Iterator[httpx.Client]:
+    """A client of a running service that most tests share; its default model is the embedded one, `openai:*` goes to `model_server`."""
+    with shared_service.client() as client:
+        yield client
