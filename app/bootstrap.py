@@ -57,7 +57,9 @@ async def bootstrap(settings: Settings) -> AsyncIterator[Services]:
         worker = Worker(resources, presence, worker_id)
         working = asyncio.create_task(worker.run(), name="worker")
         stack.push_async_callback(_cancel, working)
-        yield Services(settings, database, notifier, resources, worker, working, Reader(settings.parse_seconds))
+        reader = Reader(settings.parse_seconds)
+        stack.push_async_callback(reader.close)
+        yield Services(settings, database, notifier, resources, worker, working, reader)
 
 
 class ChatOpener:

@@ -38,10 +38,8 @@ def main() -> None:
         finally:
             service.terminate()
             service.wait(20)
-    usage = run["usage"]
-    say(
-        f"{run['status']}: {len(files)} documents, {usage['calls']} calls of the embedded model, {time.monotonic() - started:.1f} s in all"
-    )
+    calls, seconds = run["usage"]["calls"], time.monotonic() - started
+    say(f"{run['status']}: {len(files)} documents, {calls} calls of the embedded model, {seconds:.1f} s in all")
     say("next: `make serve`, then open the docs page it names; or `.venv/bin/precis summarize FILES`")
     if run["status"] != "succeeded":
         raise SystemExit(1)
@@ -109,10 +107,9 @@ def _show_citation(run: dict[str, Any]) -> None:
         for sentence in (document["summary"] or {"sentences": []})["sentences"]:
             for citation in sentence["citations"]:
                 if citation["page"]:
-                    say(f"every sentence names its source, for example: {citation['quote'].split(chr(10))[0]!r} ...")
-                    say(
-                        f"  stands on page {citation['page']} of {citation['document']}, characters {citation['start']} to {citation['end']}"
-                    )
+                    place = f"characters {citation['start']} to {citation['end']}"
+                    say(f"every sentence names its source, for example: {citation['quote'].splitlines()[0]!r}")
+                    say(f"  stands on page {citation['page']} of {citation['document']}, {place}")
                     return
 
 
@@ -122,8 +119,8 @@ def _multipart(files: list[Path], options: dict[str, Any]) -> tuple[bytes, str]:
     parts = [f'--{mark}\r\nContent-Disposition: form-data; name="options"\r\n\r\n{json.dumps(options)}\r\n'.encode()]
     for path in files:
         kind = mimetypes.guess_type(path.name)[0] or "text/plain"
-        head = f'--{mark}\r\nContent-Disposition: form-data; name="files"; filename="{path.name}"\r\nContent-Type: {kind}\r\n\r\n'
-        parts += [head.encode(), path.read_bytes(), b"\r\n"]
+        head = f'Content-Disposition: form-data; name="files"; filename="{path.name}"\r\nContent-Type: {kind}'
+        parts += [f"--{mark}\r\n{head}\r\n\r\n".encode(), path.read_bytes(), b"\r\n"]
     return b"".join([*parts, f"--{mark}--\r\n".encode()]), f"multipart/form-data; boundary={mark}"
 
 

@@ -6,6 +6,7 @@ formatting is let through.
 
 import html
 import re
+from itertools import groupby
 
 from markdown_it import MarkdownIt
 
@@ -29,7 +30,7 @@ def render_markdown(run: RunOut) -> str:
     """Return the summaries as Markdown: the batch's, then each document's."""
     parts = ["# Summary"]
     if run.summary:
-        parts.append(run.summary.text)
+        parts.append(_by_source(run) if _is_quoted(run.summary) and len(run.documents) > 1 else run.summary.text)
     parts += _remarks(run)
     if len(run.documents) > 1 or not run.summary:
         for document in run.documents:
@@ -47,6 +48,24 @@ def render_html(run: RunOut) -> str:
 def escape(text: str) -> str:
     """Return a line in which no character is taken for Markdown."""
     return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+
+
+def _is_quoted(summary: SummaryOut) -> bool:
+    """Tell whether every sentence stands in a source word for word, as the embedded model's do."""
+    return all(
+        len(sentence.citations) == 1 and " ".join(sentence.citations[0].quote.split()) == sentence.text
+        for sentence in summary.sentences
+    )
+
+
+def _by_source(run: RunOut) -> str:
+    """Return a quoted summary as one paragraph a document, which names it."""
+    assert run.summary is not None
+    titles = {document.id: document.title for document in run.documents}
+    paragraphs = groupby(run.summary.sentences, key=lambda sentence: sentence.citations[0].document)
+    return "\n\n".join(
+        f"**{escape(titles[id])}:** {' '.join(sentence.text for sentence in group)}" for id, group in paragraphs
+    )
 
 
 def _body(document: DocumentOut) -> str:

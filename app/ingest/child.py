@@ -1,17 +1,23 @@
-"""The child process that opens one hostile file: `python -m app.ingest.child pdf|html`, the file on standard input,
-JSON on standard output.
+"""The process that opens hostile files: `python -m app.ingest.child SOCKET SECONDS`.
 
-It gives itself little memory, little time and no right to write a file before it reads a byte, and imports nothing of
-the service.
+It loads the parsers once, listens on a socket of the service's, and forks a process a file: that one gives itself
+little memory, little time and no right to write a file before it reads a byte, answers with JSON, and ends. It imports
+nothing of the service and is started without the service's secrets.
 """
 
 import ctypes
 import json
 import re
 import resource
+import signal
+import socketserver
 import sys
 from collections import Counter
 from typing import Any
+
+import pypdfium2
+import trafilatura
+from trafilatura.settings import Document
 
 MEMORY_BYTES = 1024 * 1024 * 1024  # address space; what is resident stays below half of it
 CPU_SECONDS = 30
@@ -19,28 +25,57 @@ CHARACTERS = 50_000_000  # of text, at most
 PAGES = 20_000
 RUNNING_SHARE = 0.5  # of the pages: a line that stands at the top or foot of so many is a running head, not text
 RUNNING_PAGES = 4  # fewer pages do not tell a running head from text
+CHILDREN = 64  # alive at most; the service asks for as many at a time as there are processors
+PR_SET_PDEATHSIG = 1
+WARM_UP = (
+    b"<html><body><article><h1>A page</h1><p>A paragraph of it, with a sentence or two. Here is one.</p></article>"
+)
 
 _WORD_BREAK = re.compile(r"(\w+)\ufffe\s*(\w+)")
 _DIGITS = re.compile(r"\d+")
 
 
+class ForkingServer(socketserver.ForkingMixIn, socketserver.UnixStreamServer):
+    """Forks a process for each connection."""
+
+    max_children = CHILDREN
+
+
+class OneFile(socketserver.StreamRequestHandler):
+    """Reads one file, in a process of its own: a line with the format's name, then the bytes; answers with JSON."""
+
+    def handle(self) -> None:
+        """Read the file and answer; a process that breaks its limits ends without an answer."""
+        _limit(int(sys.argv[2]))
+        format = self.rfile.readline().decode().strip()
+        found = {"pdf": read_pdf, "html": read_html}[format](self.rfile.read())
+        self.wfile.write(json.dumps(found).encode())
+
+
 def main() -> None:
-    """Read a file of the named format and print its text, its pages' first characters and its title, or what is wrong
-    with it.
-    """
+    """Serve until the service ends."""
+    _die_with_parent()
+    read_html(WARM_UP)  # what the parser loads and compiles at its first use, each fork has from here on
+    with ForkingServer(sys.argv[1], OneFile) as server:
+        print("ready", flush=True)
+        server.serve_forever()
+
+
+def _limit(seconds: int) -> None:
+    _die_with_parent()
+    signal.alarm(seconds)  # wall time; its default action ends the process
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    data = sys.stdin.buffer.read()
-    read = {"pdf": read_pdf, "html": read_html}[sys.argv[1]]
-    sys.stdout.write(json.dumps(read(data)))
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def read_pdf(data: bytes) -> dict[str, Any]:
     """Return the text of a PDF with the first character of each page, or `{"error": …}`."""
-    import pypdfium2  # here: a child reads one format, and should not pay for the other
-
     try:
         pdf = pypdfium2.PdfDocument(data)
     except pypdfium2.PdfiumError as error:
@@ -64,18 +99,16 @@ def read_pdf(data: bytes) -> dict[str, Any]:
 
 def read_html(data: bytes) -> dict[str, Any]:
     """Return the article's text of an HTML page, without its menus, or `{"error": …}`."""
-    import trafilatura
-    from trafilatura.settings import Document
-
+    tree = trafilatura.load_html(data)
+    if tree is None:
+        return {"error": "broken", "detail": "it is no HTML"}
+    title = " ".join((tree.findtext(".//title") or "").split())  # before the extraction, which takes the tree apart
     # Memory that lxml's C code cannot get ends in an error of its own, which trafilatura turns into None.
-    document = trafilatura.bare_extraction(
-        data, favor_recall=True, include_comments=False, include_tables=True, with_metadata=True
-    )
+    document = trafilatura.bare_extraction(tree, favor_recall=True, include_comments=False, include_tables=True)
     if not isinstance(document, Document) or not document.text:
         return {"error": "broken", "detail": "no text was found"}
     # One line is one paragraph there; a blank line between them keeps headings apart from what follows.
-    text = str(document.text)[:CHARACTERS].replace("\n", "\n\n")
-    return {"text": text, "pages": [], "title": document.title or ""}
+    return {"text": str(document.text)[:CHARACTERS].replace("\n", "\n\n"), "pages": [], "title": title}
 
 
 def _page_text(page: Any) -> str:
@@ -130,5 +163,4 @@ def _joined(pages: list[list[str]]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG: if the service is killed, so is its child
     main()

@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+import math
 import os
 import re
 import sys
+import tempfile
 from dataclasses import dataclass
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any, Literal
 
 from app.errors import (
@@ -36,6 +38,8 @@ FOREIGN_FORMATS = {
     b"\x1f\x8b": "a gzip archive",
     b"{\\rtf": "an RTF file",
 }
+PASSED_ON = ("PATH", "PYTHONPATH", "LANG", "TMPDIR", "VIRTUAL_ENV")  # of the environment, to the parser process
+GRACE_SECONDS = 5  # after which a parser that should have ended itself is given up
 PDF_WITHIN_BYTES = 1024  # a PDF's mark may stand behind some rubbish
 _HTML_START = re.compile(r"^\s*(<\?xml[^>]*>\s*)?<(!doctype\s+html|html)", re.IGNORECASE)
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
@@ -53,11 +57,22 @@ class ReadText:
 
 
 class Reader:
-    """Reads files, the dangerous formats in short-lived child processes, as many at a time as there are processors."""
+    """Reads files; the dangerous formats in processes of their own, as many at a time as there are processors."""
 
     def __init__(self, parse_seconds: float) -> None:
-        self._parse_seconds = parse_seconds
-        self._children = asyncio.Semaphore(os.cpu_count() or 1)
+        self._parse_seconds = math.ceil(parse_seconds)
+        self._turns = asyncio.Semaphore(os.cpu_count() or 1)
+        self._starting = asyncio.Lock()
+        self._parser: asyncio.subprocess.Process | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+
+    async def close(self) -> None:
+        """End the parser process."""
+        if self._parser is not None and self._parser.returncode is None:
+            self._parser.kill()
+            await self._parser.wait()
+        if self._folder is not None:
+            self._folder.cleanup()
 
     async def read(self, name: str, data: bytes) -> ReadText:
         """Return the text of a file. Raises `DocumentError`."""
@@ -96,34 +111,49 @@ class Reader:
         return ReadText(clean(found["text"]), "html", title=found["title"])
 
     async def _in_child(self, format: Literal["pdf", "html"], data: bytes) -> dict[str, Any]:
-        """Run the parser in a child process of its own, which knows none of this one's secrets."""
-        environment = {
-            name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LANG", "VIRTUAL_ENV") if name in os.environ
-        }
-        async with self._children:
-            child = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "app.ingest.child",
-                format,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.DEVNULL,
-                env=environment,
-            )
+        """Have a process of its own parse one file."""
+        async with self._turns:
+            path = await self._running_parser()
             try:
-                async with asyncio.timeout(self._parse_seconds):
-                    output, _ = await child.communicate(data)
-            except TimeoutError:
-                raise ParserFailed(f"It took more than {self._parse_seconds:g} s.") from None
-            finally:
-                if child.returncode is None:
-                    child.kill()
-                    await child.wait()
-        if child.returncode:
+                async with asyncio.timeout(self._parse_seconds + GRACE_SECONDS):
+                    answer = await _ask(path, format, data)
+            except (TimeoutError, OSError):  # the process ended, or was ended, without an answer
+                answer = b""
+        if not answer:
             raise ParserFailed("Reading it took more time or memory than is allowed, or it is damaged.")
-        found: dict[str, Any] = json.loads(output)
+        found: dict[str, Any] = json.loads(answer)
         return found
+
+    async def _running_parser(self) -> str:
+        """Return the socket of the parser process, started if it is not there: it knows none of this one's secrets."""
+        async with self._starting:
+            if self._folder is None:
+                self._folder = tempfile.TemporaryDirectory(prefix="precis-")  # a socket's path must be short
+            path = str(Path(self._folder.name) / "parser")
+            if self._parser is None or self._parser.returncode is not None:
+                await asyncio.to_thread(Path(path).unlink, missing_ok=True)
+                environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+                self._parser = await asyncio.create_subprocess_exec(
+                    *(sys.executable, "-m", "app.ingest.child", path, str(self._parse_seconds)),
+                    stdout=asyncio.subprocess.PIPE,
+                    stderr=asyncio.subprocess.DEVNULL,
+                    env=environment,
+                )
+                assert self._parser.stdout is not None
+                await self._parser.stdout.readline()
+            return path
+
+
+async def _ask(path: str, format: str, data: bytes) -> bytes:
+    """Send one file to the parser and return its answer; empty when it gave none."""
+    reader, writer = await asyncio.open_unix_connection(path)
+    try:
+        writer.write(f"{format}\n".encode())
+        writer.write(data)
+        writer.write_eof()
+        return await reader.read()
+    finally:
+        writer.close()
 
 
 def clean(text: str) -> str:

@@ -103,8 +103,9 @@ async def _drive(run: Run, rows: Sequence[DocumentRow], resources: Resources, jo
         journal.planned(plan_cost(snapshot.values["plan"]))
     start: Any = None if snapshot.created_at is not None else {"documents": []}
     output: Outcome | None = None
-    # LangGraph's default durability, "async", is enough: what must not be lost is in the ledger before a node returns, and a checkpoint
-    # that a crash took away costs a second look at the ledger. ("sync" also breaks graphs without checkpoints inside, in LangGraph 1.2.)
+    # LangGraph's default durability, "async", is enough: what must not be lost is in the ledger before a node returns,
+    # and a checkpoint that a crash took away costs a second look at the ledger. ("sync" also breaks graphs inside that
+    # have no checkpoints, in LangGraph 1.2.)
     async for update in graph.astream(start, config, context=context, stream_mode="updates"):
         if "plan" in update:
             journal.planned(plan_cost(update["plan"]["plan"]))

@@ -127,13 +127,15 @@ class Calls:
         Raises `CallFailed` when the call is given up and `RunStopped` when no further call can succeed.
         """
         flight = self._flights.get(call.key)
+        joins = flight is not None
         if flight is None:
             flight = self._flights[call.key] = _Flight(asyncio.create_task(self._answer(call)))
             flight.task.add_done_callback(partial(self._landed, call.key, flight))
         flight.waiting += 1
         try:
             # One waiter that is cancelled must not take the call away from the others.
-            return await asyncio.shield(flight.task)
+            answer = await asyncio.shield(flight.task)
+            return replace(answer, remembered=True) if joins else answer  # one call is paid once, however many wait
         finally:
             flight.waiting -= 1
             if not flight.waiting and not flight.task.done():

@@ -27,7 +27,7 @@ from graphs.models.features import (
 )
 from graphs.text.sentences import split_sentences
 
-VERSION = "extractive-1"
+VERSION = "extractive-2"
 """Part of every digest: change it with anything that changes a score."""
 
 OVERRUN = 0.15

@@ -38,6 +38,8 @@ _APPARATUS = re.compile(
     r"|\[\d{1,3}\]\s.*(?:19|20)\d\d",  # reference list
     re.DOTALL,
 )
+_LEADER = re.compile(r"\.{4,}|(?:\. ){4,}|…{2,}|·{4,}")  # a table of contents
+_LONGEST_HEADING = 200  # characters
 _CODE = ("=>", "==", "()", "</", "{{", "}}")
 _REPEATED = ("|", "\t", " › ", " » ", " · ", " > ")  # twice in a sentence: a table row or a trail of links
 _CITATION = ("doi:", "doi.org/", "arxiv:", " pp. ", "isbn ", "isbn:")
@@ -234,7 +236,12 @@ def kinds(text: str, spans: Sequence[tuple[int, int]], words: Sequence[int], lea
 
 def _is_apparatus(sentence: str, words: int) -> bool:
     """Whether the sentence looks like a marker, a table row, code, navigation or an entry of a reference list."""
-    if _APPARATUS.match(sentence) or _MARKER.match(sentence) or sentence.endswith((");", "{", "}")):
+    if (
+        _APPARATUS.match(sentence)
+        or _MARKER.match(sentence)
+        or _LEADER.search(sentence)
+        or sentence.endswith((");", "{", "}"))
+    ):
         return True
     if any(sign in sentence for sign in _CODE) or any(sentence.count(sign) > 1 for sign in _REPEATED):
         return True
@@ -245,11 +252,24 @@ def _is_apparatus(sentence: str, words: int) -> bool:
 
 
 def _is_heading(text: str, start: int, end: int) -> bool:
-    """Whether the span is a line of its own that ends like no sentence."""
+    """Whether the span is a line of its own, or part of a short paragraph of one line, that ends like no sentence."""
     before = text[max(0, start - 40) : start].rstrip(" \t")
     after = text[end : end + 40].lstrip(" \t")
     alone = (not before or before[-1] in "\r\n") and (not after or after[0] in "\r\n")
+    if not alone:
+        start, end, alone = _short_paragraph(text, start, end)
     return alone and not _SENTENCE_END.search(text[max(start, end - 8) : end])
+
+
+def _short_paragraph(text: str, start: int, end: int) -> tuple[int, int, bool]:
+    """The line around a span, and whether it is a paragraph by itself that is short enough for a heading."""
+    left = text.rfind("\n", max(0, start - _LONGEST_HEADING), start) + 1
+    right = text.find("\n", end, end + _LONGEST_HEADING)
+    right = len(text) if right < 0 and end + _LONGEST_HEADING >= len(text) else right
+    if right < 0 or right - left > _LONGEST_HEADING or (left == 0 and start > _LONGEST_HEADING):
+        return start, end, False
+    stands_first = left == 0 or text[max(0, left - 2) : left] == "\n\n"
+    return left, right, stands_first and not text[right : right + 2].strip()
 
 
 def count_all(sentences: Sequence[str]) -> Numbers:

@@ -40,7 +40,8 @@ class OpenAITokens:
 
     def count(self, texts: Sequence[str]) -> list[int]:
         """Return the number of tokens of each text, in order. Special tokens' spellings count as plain text."""
-        counts = [len(tokens) for tokens in self._encoding.encode_ordinary_batch(list(texts), num_threads=2)]
+        # Not encode_ordinary_batch: its thread pool costs ten times more than counting a sentence does.
+        counts = [len(self._encoding.encode_ordinary(text)) for text in texts]
         return counts if self.exact else [int(count * self.margin) + 1 for count in counts]
 
 
