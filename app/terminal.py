@@ -33,6 +33,8 @@ from graphs.summarize import Options
 
 EXIT_CODES = {Status.SUCCEEDED: 0, Status.FAILED: 1, Status.PARTIAL: 3, Status.CANCELLED: 4}
 
+PIPE_COLUMNS = 200  # of a table that nobody looks at in a terminal: nothing is cut off
+
 errors = Console(stderr=True, highlight=False)
 
 
@@ -126,11 +128,13 @@ async def _load(run_id: str, services: Services) -> RunOut:
 async def _list_runs(settings: Settings, limit: int) -> int:
     async with bootstrap(settings) as services, services.database.read() as session:
         found = await runs.page(session, "", before=None, status=None, limit=limit)
-    table = Table("run", "created", "status", "model", "documents", "calls", box=None, header_style="bold")
+    table = Table(box=None, header_style="bold")
+    for name in ("run", "created", "status", "model", "documents", "calls"):
+        table.add_column(name, no_wrap=True, overflow="ignore")
     for run in found:
         created = run.created_at.astimezone().strftime("%Y-%m-%d %H:%M")
         table.add_row(
             run.id, created, run.status, str(run.options["model"]), str(run.documents), str(run.usage.get("calls", 0))
         )
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else PIPE_COLUMNS).print(table, crop=False)
     return 0

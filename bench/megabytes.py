@@ -2,8 +2,9 @@
 
     python bench/megabytes.py [--megabytes 5] [FILES or FOLDER …]
 
-Without files it makes a batch out of the words of samples/: documents of 4,000 to 400,000 characters, English and Korean.
-Each stage's share stands beside the time that Python takes to read the same text once with `str.split`, as the machine's own measure.
+Without files it makes a batch out of the words of samples/: documents of 4,000 to 400,000 characters, English and
+Korean. Each stage stands beside the time that Python takes to read the same text once with `str.split`, which is the
+machine's own measure.
 """
 
 import argparse
@@ -12,8 +13,8 @@ import random
 import resource
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 from graphs.evidence.citations import SentenceSearch
 from graphs.models import EMBEDDED, model_facts
@@ -21,7 +22,6 @@ from graphs.models.extractive import BatchIndex
 from graphs.summarize import CHUNK_TOKENS, Context, Document, Documents, Options, graph, make_plan, plan_cost
 
 SAMPLES = Path(__file__).parent.parent / "samples"
-T = TypeVar("T")
 
 
 def main() -> None:
@@ -36,10 +36,8 @@ def main() -> None:
     print(f"{'stage':<34}{'CPU s':>8}{'MB/s':>8}{'÷ str.split':>13}")
     floor = _timed("str.split (the measure)", size, None, lambda: [document.text.split() for document in documents])
     for model in (EMBEDDED, "openai:gpt-4o-mini"):
-        facts = model_facts(model)
-        _timed(
-            f"plan for {model}", size, floor, lambda facts=facts: make_plan(documents, Options(), facts, CHUNK_TOKENS)
-        )
+        plan = partial(make_plan, documents, Options(), model_facts(model), CHUNK_TOKENS)
+        _timed(f"plan for {model}", size, floor, plan)
     _timed("index of the embedded model", size, floor, lambda: BatchIndex.build([(d.id, d.text) for d in documents]))
     _timed("search for citations", size, floor, lambda: SentenceSearch(documents))
     _timed("the whole graph, embedded", size, floor, lambda: asyncio.run(_summarise(documents)))

@@ -18,7 +18,7 @@ TEXTS = [
     "",
     "시 의회는 월요일에 낡은 다리를 고치기로 했다.",
     "<|endoftext|> is a plain word here, and so is <|im_start|>.",
-    "for (int i = 0; i < 10; ++i) { printf(\"%d\\n\", i); }",
+    'for (int i = 0; i < 10; ++i) { printf("%d\\n", i); }',
     "👩‍👩‍👧‍👦 \u0000 \ud800 e\u0301\r\n\t\u3000",
     "word " * 2_000,
 ]  # fmt: skip
