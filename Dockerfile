@@ -6,16 +6,14 @@ WORKDIR /src
 # Without pip in it: the environment is copied into the image, and nothing is installed there later.
 RUN python -m venv --without-pip /opt/precis
 COPY requirements.lock ./
-RUN python -m pip --python /opt/precis/bin/python install --no-cache-dir --no-compile --only-binary=:all: \
+RUN python -m pip --python /opt/precis/bin/python install --no-cache-dir --only-binary=:all: \
       --require-hashes -r requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY app app
 COPY graphs graphs
 COPY migrations migrations
-RUN python -m pip --python /opt/precis/bin/python install --no-cache-dir --no-compile --no-deps --no-build-isolation . \
+RUN python -m pip --python /opt/precis/bin/python install --no-cache-dir --no-deps --no-build-isolation . \
     && python -m pip --python /opt/precis/bin/python uninstall --yes setuptools
-# Compiled here, since the service cannot write there. Unchecked: who copies a layer may give its files other times.
-RUN /opt/precis/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/precis/lib
 # The vocabularies that tiktoken would download; readable by all, whatever user the service runs as.
 RUN TIKTOKEN_CACHE_DIR=/opt/vocabularies /opt/precis/bin/python -P -c \
       "from graphs.text.tokens import VOCABULARIES, OpenAITokens; [OpenAITokens(name) for name in VOCABULARIES]" \
@@ -30,8 +28,9 @@ RUN useradd --uid 10001 --user-group --no-log-init --no-create-home --home-dir /
 COPY --from=build /opt/vocabularies /opt/vocabularies
 COPY --from=build /opt/precis /opt/precis
 ENV PATH=/opt/precis/bin:$PATH
-# Python's images bring their standard library uncompiled: what the service and its parsers import of it is compiled here.
-RUN python -c "import app.cli, app.server, app.terminal, app.ingest.child, pypdfium2, trafilatura, urllib.request"
+# Python's images bring their standard library uncompiled, and nothing can be written later: what the service, its parser
+# and the health check import is compiled here (pip compiled the packages).
+RUN python -c "import app.cli, app.server, app.terminal, app.ingest.child, urllib.request"
 # hadolint ignore=DL3064  # the TOKEN in that name is no secret
 ENV PYTHONDONTWRITEBYTECODE=1 \
     TIKTOKEN_CACHE_DIR=/opt/vocabularies \

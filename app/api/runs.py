@@ -84,7 +84,7 @@ async def create_run(
     run = await accept(batch, services)
     response.headers["Location"] = f"/v1/runs/{run.id}"
     seconds = _PREFERS_WAIT.search(prefer or "")
-    shown = await _wait_for_end(run, services, float(seconds[1]) if seconds else 0.0)
+    shown = await _wait_for_end(run, services, min(float(seconds[1]), LONGEST_WAIT_SECONDS) if seconds else 0.0)
     if Status(shown.status).is_final:
         response.status_code = 200
     return await _shown(shown, services)

@@ -1,5 +1,7 @@
 """Watch a run as server-sent events."""
 
+import json
+import re
 from collections.abc import AsyncIterator
 from typing import Annotated
 
@@ -14,6 +16,7 @@ from app.work.notifier import wait
 
 router = APIRouter(prefix="/v1/runs", tags=["runs"])
 
+SEQ = re.compile(r"[0-9]{1,15}")
 EVENTS_AT_ONCE = 200  # read from the database; a slow client holds no more than this in memory
 RETRY_MILLISECONDS = 1_000  # after which a browser comes back
 
@@ -35,7 +38,7 @@ async def stream_run(
     summary), and last `finished` (the status); `id` numbers them without a gap. A browser's `EventSource` comes back by
     itself and misses nothing. `goodbye` says that the service stops; come back then, too.
     """
-    seq = int(last_event_id) if last_event_id and last_event_id.isdecimal() else 0
+    seq = int(last_event_id) if last_event_id and SEQ.fullmatch(last_event_id) else 0
     yield ServerSentEvent(retry=RETRY_MILLISECONDS)
     while True:
         waiter = services.notifier.waiter(run.id)
@@ -44,7 +47,10 @@ async def stream_run(
             # A client that comes back after the end, or whose run was deleted, must not wait for ever.
             is_over = not found and await runs.is_over(session, run.id)
         for event in found:
-            yield ServerSentEvent(id=str(event.seq), event=event.type, data=event.data)
+            # Not `data=`, which writes every Korean letter as six characters of escape.
+            yield ServerSentEvent(
+                id=str(event.seq), event=event.type, raw_data=json.dumps(event.data, ensure_ascii=False)
+            )
             seq = event.seq
         if is_over or (found and found[-1].type == events.FINISHED):
             return

@@ -102,7 +102,9 @@ class Reader:
                 raise BrokenPdf(found["detail"])
         if not found["text"].strip():
             raise NoTextInPdf
-        return ReadText(found["text"], "pdf", pages=tuple(found["pages"]), title=found["title"])
+        return ReadText(
+            _SURROGATES.sub("\ufffd", found["text"]), "pdf", pages=tuple(found["pages"]), title=found["title"]
+        )
 
     async def _read_html(self, text: str) -> ReadText:
         found = await self._in_child("html", text.encode("utf-8", "surrogatepass"))
@@ -157,8 +159,8 @@ async def _ask(path: str, format: str, data: bytes) -> bytes:
 
 
 def clean(text: str) -> str:
-    """Return a text with one kind of line end."""
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    """Return a text with one kind of line end, and without what no text holds."""
+    return _SURROGATES.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", ""))
 
 
 def check_text(text: str) -> str:

@@ -113,9 +113,11 @@ async def held_by(session: AsyncSession, worker: str) -> dict[str, tuple[int, bo
     return {id: (attempt, cancelled is not None) for id, attempt, cancelled in (await session.execute(query)).all()}
 
 
-async def release(session: AsyncSession, worker: str) -> None:
-    """Give back every run that a worker holds, for another to take at once."""
+async def release(session: AsyncSession, worker: str, id: str | None = None) -> None:
+    """Give back a run that a worker holds, or all of them, for anyone to take at once."""
     held = and_(Run.worker == worker, Run.status == Status.RUNNING)
+    if id is not None:
+        held = and_(held, Run.id == id)
     await session.execute(update(Run).where(held).values(status=Status.QUEUED, worker=None, lease_until=0.0))
 
 

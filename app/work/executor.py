@@ -6,13 +6,14 @@ from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph.state import CompiledStateGraph
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.errors import Incomplete, InternalError, ModelStopped, PlanImpossible, PrecisError, SummaryFailed
 from app.store import runs
 from app.store.models import DocumentRow, Run, Status
 from app.work.journal import Journal
 from app.work.resources import Resources
-from graphs.models import RunStopped
+from graphs.models import LedgerEntryLost, LedgerUnavailable, RunStopped
 from graphs.summarize import (
     Context,
     Document,
@@ -46,6 +47,11 @@ async def execute_run(run: Run, resources: Resources) -> None:
     except runs.LeaseLost:
         logger.warning("run %s was taken over; its attempt %d ends here", run.id, run.attempt)
         return
+    except LedgerEntryLost:  # deleted meanwhile: begin anew, and pay for that one alone
+        await forget_checkpoints(run.id, resources)
+        raise
+    except (SQLAlchemyError, LedgerUnavailable):
+        raise  # the run waits until storage is back; it has not failed
     except DoesNotFit as error:
         await _fail(run, PlanImpossible(str(error)), resources, journal)
     except RunStopped as error:

@@ -6,17 +6,21 @@ import asyncio
 import logging
 import time
 from dataclasses import dataclass
-from functools import partial
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.store import runs
+from app.store.models import Run
 from app.work.executor import cancel_run, execute_run
 from app.work.notifier import wait
 from app.work.presence import Presence
 from app.work.resources import Resources
+from graphs.models import LedgerUnavailable
 
 logger = logging.getLogger(__name__)
+
+
+AGAIN_SECONDS = 5.0  # before a run that storage has stopped is taken up again
 
 
 @dataclass(slots=True)
@@ -24,8 +28,8 @@ class _Driven:
     """A run that this worker drives."""
 
     attempt: int
-    task: asyncio.Task[None]
-    is_cancelled: bool = False
+    task: asyncio.Task[None] | None = None
+    is_cancelled: bool = False  # by its caller
 
 
 class Worker:
@@ -58,60 +62,59 @@ class Worker:
 
     async def _look(self) -> None:
         database = self._resources.database
-        if time.monotonic() >= self._renew_at:
-            if self._driven:
-                async with database.begin() as session:
-                    await runs.renew(session, self.id)
+        if self._driven and time.monotonic() >= self._renew_at:
+            async with database.begin() as session:
+                await runs.renew(session, self.id)
             self._renew_at = time.monotonic() + runs.LEASE_SECONDS / 3
         if self._driven:
             await self._check()
         while len(self._driven) < self._resources.settings.runs_at_once:
             async with database.read() as session:
-                workers = await runs.workers_of_running(session)
-                if not await runs.has_claimable(session, dead := self._presence.dead(workers)):
+                dead = self._presence.dead(await runs.workers_of_running(session))
+                if not await runs.has_claimable(session, dead):
                     return
             async with database.begin() as session:
                 run = await runs.claim(session, self.id, dead)
             if run is None:
                 return
-            task = asyncio.create_task(execute_run(run, self._resources), name=f"run {run.id}")
-            self._driven[run.id] = _Driven(run.attempt, task)
-            task.add_done_callback(partial(self._ended, run.id))
             logger.info("run %s: attempt %d begins", run.id, run.attempt)
+            driven = self._driven[run.id] = _Driven(run.attempt)
+            driven.task = asyncio.create_task(self._drive(run, driven), name=f"run {run.id}")
 
     async def _check(self) -> None:
         """Stop runs that were cancelled or lost."""
         async with self._resources.database.read() as session:
             held = await runs.held_by(session, self.id)
-        for id, driven in list(self._driven.items()):
+        for id, driven in self._driven.items():
             attempt, wants_cancel = held.get(id, (None, False))
-            if driven.task.done():
+            if driven.task is None or driven.task.done() or driven.is_cancelled:
                 continue
             if attempt != driven.attempt:
                 driven.task.cancel()
-            elif wants_cancel and not driven.is_cancelled:
+            elif wants_cancel:
                 driven.is_cancelled = True
                 driven.task.cancel()
 
-    def _ended(self, id: str, _: object) -> None:
-        driven = self._driven.pop(id)
-        if driven.is_cancelled and driven.task.cancelled():
-            self._driven[id] = _Driven(driven.attempt, asyncio.create_task(self._write_cancel(id, driven.attempt)))
-        elif not driven.task.cancelled() and (error := driven.task.exception()):
-            logger.error("run %s could not be ended; it is taken up again when its lease is over", id, exc_info=error)
-        self.wake()
-
-    async def _write_cancel(self, id: str, attempt: int) -> None:
+    async def _drive(self, run: Run, driven: _Driven) -> None:
+        """Drive one run to its end, or to where it was cancelled or storage stopped it."""
         try:
-            await cancel_run(id, attempt, self._resources)
-        except runs.LeaseLost:
-            logger.warning("run %s was taken over before it could be cancelled", id)
+            await execute_run(run, self._resources)
+        except asyncio.CancelledError:
+            if not driven.is_cancelled:
+                raise
+            await cancel_run(run.id, run.attempt, self._resources)
+        except (SQLAlchemyError, LedgerUnavailable) as error:
+            logger.error("run %s waits for storage: %s", run.id, error)
+            await asyncio.sleep(AGAIN_SECONDS)
+            async with self._resources.database.begin() as session:
+                await runs.release(session, self.id, run.id)
         finally:
-            del self._driven[id]
+            del self._driven[run.id]
+            self.wake()
 
     async def _stop(self) -> None:
         """Stop what is under way, without ending it: the next worker resumes it."""
-        tasks = [driven.task for driven in self._driven.values()]
+        tasks = [driven.task for driven in self._driven.values() if driven.task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

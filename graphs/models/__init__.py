@@ -3,7 +3,7 @@
 from graphs.models.calls import Answer, Call, Calls, Ledger, MemoryLedger
 from graphs.models.catalog import EMBEDDED, ModelFacts, model_facts
 from graphs.models.chat import ChatModel, open_http_client
-from graphs.models.failures import CallFailed, LedgerUnavailable, ModelError, RunStopped
+from graphs.models.failures import CallFailed, LedgerEntryLost, LedgerUnavailable, ModelError, RunStopped
 
 __all__ = [
     "EMBEDDED",
@@ -13,6 +13,7 @@ __all__ = [
     "Calls",
     "ChatModel",
     "Ledger",
+    "LedgerEntryLost",
     "LedgerUnavailable",
     "MemoryLedger",
     "ModelError",

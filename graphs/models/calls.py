@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol
 
-from graphs.models.failures import CallTimedOut, Transient
+from graphs.models.failures import CallTimedOut, LedgerEntryLost, Transient
 from graphs.models.gate import Gate
 
 ATTEMPTS = 5  # of one call, waits that the provider asked for not counted
@@ -145,12 +145,14 @@ class Calls:
                 flight.task.cancel()
 
     async def recall(self, keys: Iterable[str]) -> dict[str, Answer]:
-        """Return finished calls by their keys. Raises `KeyError` when the ledger has lost one."""
+        """Return finished calls by their keys. Raises `LedgerEntryLost`."""
         wanted = list(dict.fromkeys(keys))
         answers = {key: self._recent[key] for key in wanted if key in self._recent}
         missing = [key for key in wanted if key not in answers]
         if missing:
             answers |= await self.ledger.find(missing)
+        if len(answers) < len(wanted):
+            raise LedgerEntryLost
         return {key: answers[key] for key in wanted}
 
     def gate(self, provider: str) -> Gate:

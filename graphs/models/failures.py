@@ -17,6 +17,7 @@ RunStopped                  no further call of this run can succeed, or may be m
 ├── QuotaExhausted          the account has no credit left
 ├── ModelUnknown            the provider has no such model
 └── LedgerUnavailable       finished calls cannot be kept, so none is started
+    └── LedgerEntryLost     a finished call that this run rests on is gone
 Transient                   inside this package only: try again, perhaps after a stated time
 """
 
@@ -131,6 +132,12 @@ class LedgerUnavailable(RunStopped):
     """Finished calls cannot be kept, so no new one is started."""
 
     code = "ledger_unavailable"
+
+
+class LedgerEntryLost(LedgerUnavailable):
+    """A finished call is no longer in the ledger."""
+
+    code = "ledger_entry_lost"
 
 
 class Transient(ModelError):

@@ -12,6 +12,8 @@ SCRIPTS = (
     ("th", re.compile(r"[\u0e00-\u0e7f]")),
     ("el", re.compile(r"[\u0370-\u03ff]")),
 )
+LEAST_LETTERS = 20  # in fewer the identifier finds any language
+DEFAULT = "en"
 SCRIPT_SHARE = 0.2  # of the letters
 NAMES = {
     "ar": "Arabic", "cs": "Czech", "da": "Danish", "de": "German", "el": "Greek", "en": "English", "es": "Spanish",
@@ -23,14 +25,16 @@ NAMES = {
 
 
 def detect_language(text: str) -> str:
-    """Return the ISO 639-1 code of the text's language; `en` where there are no letters to judge by."""
+    """Return the ISO 639-1 code of the text's language; `en` where there are too few letters to judge by."""
     sample = _sample(text)
     letters = sum(character.isalpha() for character in sample)
     if not letters:
-        return "en"
+        return DEFAULT
     for code, script in SCRIPTS:
         if len(script.findall(sample)) >= SCRIPT_SHARE * letters:
             return code
+    if letters < LEAST_LETTERS:
+        return DEFAULT
     code, _ = py3langid.classify(sample)
     return str(code)
 

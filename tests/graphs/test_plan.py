@@ -1,0 +1,308 @@
+"""The plan: every call of a run is known, bounded and reachable before the first is made."""
+
+from collections import Counter
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from graphs.models.calls import Answer
+from graphs.models.catalog import EMBEDDED, model_facts
+from graphs.models.chat import ChatModel, Messages
+from graphs.summarize.authors import ChatAuthor
+from graphs.summarize.context import Options
+from graphs.summarize.plan import FAN_IN, SECTION_STEPS, DoesNotFit, make_plan, plan_cost
+from graphs.summarize.state import Document, Documents, Plan, Result, Step
+from graphs.text.tokens import TokenCounter, token_counter
+
+SENTENCES = {
+    "en": "The keeper of lamp {0} saw ship number {0} come into the harbour before noon.",
+    "ko": "등대지기는 {0}번 등불 아래에서 {0}번 배가 정오 전에 항구로 들어오는 것을 보았다.",
+    "ja": "灯台守は{0}番の灯の下で{0}番の船が正午前に港へ入るのを見た。",
+    "de": "Der Wärter der Lampe {0} sah das Schiff Nummer {0} vor Mittag in den Hafen einlaufen.",
+}
+# Titles that cost many tokens a character, and plain ones.
+TITLES = ["Annual report", "", "보고서 " * 60, "뷁" * 120, "𒀀" * 500, "🧿" * 200, "a\nb\tc " * 80]
+# Answers of which each token is known, so that one of exactly so many tokens can be made.
+FILLERS = [" word", "\n\n-", "뷁"]
+# What OpenAI's protocol adds to the texts of a prompt: 3 tokens and the role a message, 3 for the answer's start.
+PROTOCOL_TOKENS = 2 * (3 + 1) + 3
+
+SHAPES = st.lists(
+    st.tuples(st.sampled_from(sorted(SENTENCES)), st.integers(1, 260), st.sampled_from(TITLES)), min_size=1, max_size=9
+) | st.lists(
+    st.tuples(st.sampled_from(sorted(SENTENCES)), st.integers(1, 4), st.sampled_from(TITLES)), min_size=33, max_size=90
+)
+OPTIONS = st.builds(
+    Options,
+    strategy=st.sampled_from(["auto", "map_reduce"]),
+    scope=st.sampled_from(["document", "batch", "both"]),
+    language=st.sampled_from(["auto", "en", "ko", "zh-Hant-TW", "tlh-abcdefgh-12345678"]),
+    length=st.sampled_from(["short", "medium", "long"]),
+    words=st.none() | st.integers(10, 5_000),
+    focus=st.none() | st.sampled_from(["Who paid?", "누가 돈을 냈는가? " * 20, "뷁" * 400]),
+)
+MODELS = st.sampled_from(["openai:gpt-4o", "openai:gpt-4", "openai:qwen3:8b"])
+WINDOWS = st.sampled_from([2_000, 3_000, 4_096, 8_192, 32_000, 128_000, 1_000_000])
+CHUNKS = st.sampled_from([100, 150, 400, 1_000, 3_000])
+
+
+def batch(shapes: list[tuple[str, int, str]]) -> Documents:
+    return Documents(
+        Document(
+            id=f"d{position}",
+            title=title,
+            text=" ".join(SENTENCES[language].format(number) for number in range(count)),
+        )
+        for position, (language, count, title) in enumerate(shapes)
+    )
+
+
+def author_of(model: str, documents: Documents, options: Options) -> ChatAuthor:
+    chat = ChatModel(model_facts(model), api_key="none", base_url="http://127.0.0.1:9/v1")
+    return ChatAuthor(chat, documents, focus=options.focus, owner="")
+
+
+def text_of(tokens: int, filler: str, counter: TokenCounter) -> str:
+    """The longest text of a filler that has at most so many tokens."""
+    (unit,) = counter.count([filler * 100])
+    times = max(1, tokens * 100 // unit)
+    while counter.count([filler * times])[0] > tokens and times > 1:
+        times -= 1
+    return filler * times
+
+
+def prompt_size(messages: Messages, counter: TokenCounter) -> int:
+    return sum(counter.count([content for _, content in messages])) + PROTOCOL_TOKENS
+
+
+async def sizes_at_worst(
+    plan: Plan, author: ChatAuthor, counter: TokenCounter, filler: str
+) -> list[tuple[Step, int]]:
+    """Return each step with the tokens of its prompt when every answer beneath is as long as it may be."""
+    longest: dict[int, str] = {}
+    found = []
+    for step in plan["steps"].values():
+        if step["inputs"]:
+            below = []
+            for lower in (plan["steps"][id] for id in step["inputs"]):
+                limit = lower["max_tokens"]
+                if limit not in longest:
+                    longest[limit] = text_of(limit, filler, counter)
+                result = Result(
+                    step=lower["id"], document=lower["document"], part=lower["part"], parts=lower["parts"], key="k"
+                )
+                below.append((result, Answer(longest[limit])))
+            call = await author.merge_call(step, below)
+        else:
+            call = await author.map_call(step)
+        found.append((step, prompt_size(call.identity["messages"], counter)))
+    return found
+
+
+@given(SHAPES, OPTIONS, MODELS, WINDOWS, CHUNKS, st.sampled_from(FILLERS))
+@settings(deadline=None, max_examples=120)
+async def test_no_prompt_exceeds_the_bound_of_its_step_however_long_the_answers_beneath(
+    shapes: list[tuple[str, int, str]], options: Options, model: str, window: int, chunk_tokens: int, filler: str
+) -> None:
+    documents = batch(shapes)
+    plan = make_plan(documents, options, model_facts(model, window), chunk_tokens)
+    author = author_of(model, documents, options)
+    for step, size in await sizes_at_worst(plan, author, token_counter(model), filler):
+        assert size <= step["prompt_tokens"], step
+
+
+@given(SHAPES, OPTIONS, MODELS, WINDOWS, CHUNKS)
+@settings(deadline=None, max_examples=120)
+def test_a_prompt_and_its_answer_fit_the_models_window(
+    shapes: list[tuple[str, int, str]], options: Options, model: str, window: int, chunk_tokens: int
+) -> None:
+    try:
+        plan = make_plan(batch(shapes), options, model_facts(model, window), chunk_tokens)
+    except DoesNotFit:
+        return
+    for step in plan["steps"].values():
+        assert step["prompt_tokens"] + step["max_tokens"] <= window, step
+
+
+def tops_of(plan: Plan) -> list[str]:
+    tops = [document["top"] for document in plan["documents"] if document["top"]]
+    return [plan["final"]] if plan["final"] else tops
+
+
+def walk(plan: Plan, id: str) -> Iterator[str]:
+    yield id
+    for lower in plan["steps"][id]["inputs"]:
+        yield from walk(plan, lower)
+
+
+def depth_of(plan: Plan, id: str) -> int:
+    return 1 + max((depth_of(plan, lower) for lower in plan["steps"][id]["inputs"]), default=0)
+
+
+def sends_of(plan: Plan) -> list[list[str]]:
+    """Return the steps of every Send, in the order of the graph."""
+    last = [[plan["final"]]] if plan["final"] else []
+    return [*plan["sections"], *[ids for level in plan["levels"] for ids in level], *last]
+
+
+def assert_sound(plan: Plan, documents: Documents) -> None:
+    steps = plan["steps"]
+    # Every step is beneath exactly one of the wanted summaries, once.
+    assert Counter(id for top in tops_of(plan) for id in walk(plan, top)) == Counter(dict.fromkeys(steps, 1))
+    # Every step is sent once.
+    sent = Counter(id for ids in sends_of(plan) for id in ids)
+    single = plan["final"] and not steps[plan["final"]]["inputs"]
+    assert sent == Counter(dict.fromkeys(steps, 1)), "a step is in no Send or in two"
+    assert not single or plan["sections"] == plan["levels"] == []
+    # A merge stands behind its inputs: in an earlier superstep, or right above maps of its own section.
+    done: set[str] = set()
+    for level in [plan["sections"], *plan["levels"], [[plan["final"]] if plan["final"] else []]]:
+        for ids in level:
+            for id in ids:
+                inside = [lower for lower in steps[id]["inputs"] if lower not in done]
+                assert all(lower in ids and not steps[lower]["inputs"] for lower in inside)
+        done |= {id for ids in level for id in ids}
+    # Merges shrink: more than one input, fewer than FAN_IN, one level above the highest.
+    for step in steps.values():
+        if step["inputs"]:
+            assert 2 <= len(step["inputs"]) <= FAN_IN
+            assert step["level"] == 1 + max(steps[lower]["level"] for lower in step["inputs"])
+            assert [steps[lower]["document"] for lower in step["inputs"]] == sorted(
+                (steps[lower]["document"] for lower in step["inputs"]), key=lambda id: [d.id for d in documents].index(id)
+            ) if all(steps[lower]["document"] for lower in step["inputs"]) else True
+    cost = plan_cost(plan)
+    assert cost.maps == sum(document["chunks"] for document in plan["documents"])
+    assert cost.maps + cost.merges == len(steps)
+    assert cost.depth == max((depth_of(plan, top) for top in tops_of(plan)), default=0)
+    assert cost.prompt_tokens == sum(step["prompt_tokens"] for step in steps.values())
+    assert cost.completion_tokens == sum(step["max_tokens"] for step in steps.values())
+
+
+@given(SHAPES, OPTIONS, MODELS, WINDOWS, CHUNKS)
+@settings(deadline=None, max_examples=150)
+def test_every_step_is_reached_and_sent_exactly_once_and_the_depth_is_the_stated_one(
+    shapes: list[tuple[str, int, str]], options: Options, model: str, window: int, chunk_tokens: int
+) -> None:
+    documents = batch(shapes)
+    assert_sound(make_plan(documents, options, model_facts(model, window), chunk_tokens), documents)
+
+
+@given(SHAPES, OPTIONS, WINDOWS, CHUNKS)
+@settings(deadline=None, max_examples=100)
+def test_each_level_has_fewer_steps_and_fewer_words_than_the_one_beneath(
+    shapes: list[tuple[str, int, str]], options: Options, window: int, chunk_tokens: int
+) -> None:
+    plan = make_plan(batch(shapes), options, model_facts("openai:gpt-4o", window), chunk_tokens)
+    steps = plan["steps"]
+    for document in plan["documents"]:
+        own = [step for step in steps.values() if step["document"] == document["id"]]
+        sizes = Counter(step["level"] for step in own)
+        assert all(sizes[lower] > sizes[upper] for lower, upper in pairwise(sorted(sizes)))
+    across = Counter(step["level"] for step in steps.values() if step["document"] is None)
+    assert all(across[lower] > across[upper] for lower, upper in pairwise(sorted(across)))
+    for step in steps.values():
+        if step["inputs"]:
+            assert step["words"] <= sum(steps[lower]["words"] for lower in step["inputs"]) + options.target_words
+            assert step["source_words"] == sum(steps[lower]["source_words"] for lower in step["inputs"])
+
+
+@given(SHAPES, CHUNKS)
+@settings(deadline=None, max_examples=60)
+def test_the_chunks_of_a_plan_hold_the_whole_batch_in_its_order(
+    shapes: list[tuple[str, int, str]], chunk_tokens: int
+) -> None:
+    documents = batch(shapes)
+    plan = make_plan(documents, Options(strategy="map_reduce"), model_facts("openai:gpt-4o"), chunk_tokens)
+    assert [planned["id"] for planned in plan["documents"]] == [document.id for document in documents]
+    for planned in plan["documents"]:
+        maps = [step for step in plan["steps"].values() if step["document"] == planned["id"] and not step["inputs"]]
+        text = documents[planned["id"]].text
+        assert [step["part"] for step in maps] == list(range(planned["chunks"]))
+        assert {step["parts"] for step in maps} == {planned["chunks"]}
+        held = "".join(text[step["start"] : step["end"]] for step in maps)
+        assert "".join(held.split()) == "".join(text.split())
+        assert planned["characters"] == len(held)
+
+
+@pytest.mark.parametrize("scope", ["document", "batch", "both"])
+@pytest.mark.parametrize("documents", [1, 7, 1_000])
+def test_a_large_batch_is_sent_in_supersteps_of_about_a_hundred(documents: int, scope: Any) -> None:
+    chunks = 8_000 // documents
+    text = " ".join(SENTENCES["en"].format(number) for number in range(chunks * 4))
+    given_documents = Documents(Document(f"d{number}", f"Title {number}", text) for number in range(documents))
+    plan = make_plan(given_documents, Options(scope=scope, strategy="map_reduce"), model_facts(EMBEDDED), 100)
+    assert plan_cost(plan).maps > 7_000
+    assert_sound(plan, given_documents)
+    for ids in [*plan["sections"], *[ids for level in plan["levels"] for ids in level]]:
+        assert len(ids) <= SECTION_STEPS + FAN_IN
+    assert len(plan["sections"]) <= 1.5 * SECTION_STEPS
+    assert all(len(level) <= 1.5 * SECTION_STEPS for level in plan["levels"])
+    assert plan_cost(plan).depth <= 5
+
+
+def test_one_short_document_is_one_call() -> None:
+    plan = make_plan(batch([("en", 3, "T")]), Options(), model_facts("openai:gpt-4o"), 3_000)
+    assert plan_cost(plan)[:3] == (1, 0, 1)
+    assert plan["sections"] == plan["levels"] == []
+    assert plan["final"] == plan["documents"][0]["top"] == "0.0"
+    assert plan["steps"]["0.0"]["is_summary"]
+
+
+def test_documents_without_a_batch_summary_end_with_their_own() -> None:
+    plan = make_plan(
+        batch([("en", 60, "A"), ("ko", 60, "B")]),
+        Options(scope="document", strategy="map_reduce"),
+        model_facts("openai:gpt-4o"),
+        200,
+    )
+    assert plan["final"] == ""
+    assert [plan["steps"][document["top"]]["is_summary"] for document in plan["documents"]] == [True, True]
+    assert [plan["steps"][document["top"]]["language"] for document in plan["documents"]] == ["en", "ko"]
+
+
+def test_a_document_of_up_to_four_chunks_is_read_whole_if_the_window_allows() -> None:
+    shapes = [("en", 60, "A")]  # about 1,000 tokens
+    for chunk_tokens, window, maps in ((300, 128_000, 1), (300, 1_500, 4), (200, 128_000, 6)):
+        plan = make_plan(batch(shapes), Options(), model_facts("openai:gpt-4o", window), chunk_tokens)
+        assert plan_cost(plan).maps == maps
+
+
+def test_single_refuses_a_document_that_does_not_fit_one_call() -> None:
+    wanted = Options(strategy="single")
+    with pytest.raises(DoesNotFit, match=r"'Long' has .* tokens; one call of openai:gpt-4 takes 4,096"):
+        make_plan(batch([("en", 600, "Long")]), wanted, model_facts("openai:gpt-4"), 3_000)
+    assert plan_cost(make_plan(batch([("en", 100, "A")]), wanted, model_facts("openai:gpt-4"), 300)).maps == 1
+
+
+@pytest.mark.parametrize("text", ["", " \n "])
+def test_a_document_without_text_has_no_call(text: str) -> None:
+    documents = Documents([Document("empty", "Empty", text), Document("b", "B", SENTENCES["en"].format(1))])
+    plan = make_plan(documents, Options(), model_facts("openai:gpt-4o"), 3_000)
+    assert [document["top"] for document in plan["documents"]] == ["", "1.0"]
+    assert plan_cost(plan)[:2] == (1, 0)
+
+
+def test_an_empty_batch_has_an_empty_plan() -> None:
+    plan = make_plan(Documents(), Options(), model_facts("openai:gpt-4o"), 3_000)
+    assert plan_cost(plan) == (0, 0, 0, 0, 0)
+    assert plan["final"] == ""
+
+
+def test_a_summary_has_the_words_that_were_asked_for_but_at_most_half_of_its_source() -> None:
+    for asked, words in (({"length": "short"}, 80), ({"words": 333}, 333), ({"words": 5_000}, 750)):
+        plan = make_plan(
+            batch([("en", 100, "A")]), Options(strategy="map_reduce", **asked), model_facts("openai:gpt-4o"), 200
+        )
+        assert plan["steps"][plan["final"]]["words"] == words
+
+
+def test_equal_batches_get_equal_plans() -> None:
+    shapes = [("en", 90, "A"), ("ko", 90, "B"), ("ja", 3, "C")]
+    plans = [
+        make_plan(batch(shapes), Options(strategy="map_reduce"), model_facts("openai:gpt-4o"), 150) for _ in range(2)
+    ]
+    assert plans[0] == plans[1]
