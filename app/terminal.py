@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -43,7 +44,7 @@ def summarize(files: Sequence[Path], options: Options, settings: Settings) -> in
     try:
         return asyncio.run(_summarize(files, options, settings))
     except PrecisError as error:
-        errors.print(f"[red]precis:[/] {error}", markup=True)
+        errors.print(f"[red]precis:[/] {escape(str(error))}")
         return 1
     except KeyboardInterrupt:
         errors.print("\nprecis: stopped. What was finished is kept: run the same command again to go on.")
@@ -60,12 +61,15 @@ async def _summarize(files: Sequence[Path], options: Options, settings: Settings
         documents = await asyncio.gather(*[_read(path, services) for path in files])
         for document in documents:
             if document.error:
-                errors.print(f"[yellow]{document.title}:[/] {document.error}")
-        accepted = await accept(batch_of(documents, options, services), services)
+                errors.print(f"[yellow]{escape(document.title)}:[/] {escape(str(document.error))}")
+        batch = batch_of(documents, options, services)
+        for warning in batch.warnings:
+            errors.print(f"[yellow]precis:[/] {escape(warning)}")
+        accepted = await accept(batch, services)
         await _follow(accepted.id, services)
         run = await _load(accepted.id, services)
     if run.error:
-        errors.print(f"[yellow]precis:[/] {run.error.title} {run.error.detail or ''}")
+        errors.print(f"[yellow]precis:[/] {escape(run.error.title)} {escape(run.error.detail or '')}")
     if run.summary or any(document.summary for document in run.documents):
         sys.stdout.write(render_markdown(run))
     usage = run.usage

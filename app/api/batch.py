@@ -32,7 +32,7 @@ from app.errors import (
 from app.ingest.reader import ReadText, check_text
 from app.store import runs
 from app.store.models import Run, Status, new_id, now
-from graphs.models import model_facts
+from graphs.models import EMBEDDED, model_facts
 from graphs.summarize import Options
 
 OPTIONS_BYTES = 64 * 1024  # of the multipart field `options`
@@ -78,7 +78,8 @@ def batch_of(documents: list[BatchDocument], options: Options, services: Service
     one.
     """
     _check(documents)
-    return Batch(documents, _with_model(options, services), _warnings(documents))
+    chosen = _with_model(options, services)
+    return Batch(documents, chosen, [*_warnings(documents), *_option_warnings(chosen)])
 
 
 async def accept(batch: Batch, services: Services) -> Run:
@@ -236,6 +237,12 @@ def _warnings(documents: Iterable[BatchDocument]) -> list[str]:
         for document in documents
         if document.read and not document.read.encoding.startswith("utf-8")
     ]
+
+
+def _option_warnings(options: Options) -> list[str]:
+    if options.model == EMBEDDED and options.language != "auto":
+        return [f"{EMBEDDED} quotes its sources: each summary is in its source's language, not in {options.language}."]
+    return []
 
 
 def _file_name(file: UploadFile) -> str:

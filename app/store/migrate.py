@@ -1,14 +1,11 @@
 """Bring the database's schema up to date."""
 
+from importlib import resources
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import make_url
-
-import migrations
-
-SCRIPTS = Path(str(migrations.__file__)).parent
 
 
 def migrate(url: str, revision: str = "head") -> None:
@@ -17,6 +14,6 @@ def migrate(url: str, revision: str = "head") -> None:
     if parsed.database and parsed.get_backend_name() == "sqlite":
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     config = Config()
-    config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
+    config.set_main_option("script_location", str(resources.files("migrations")).replace("%", "%%"))
     config.attributes["url"] = parsed.set(drivername=parsed.get_backend_name())
     command.upgrade(config, revision)

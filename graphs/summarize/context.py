@@ -1,5 +1,6 @@
 """What a caller may choose (`Options`) and what a node is handed (`Context`)."""
 
+import os
 from collections.abc import Callable
 from functools import cached_property
 from typing import Annotated, Any, Literal
@@ -98,7 +99,7 @@ class Context(Options):
         """Who formulates the calls of this run."""
         if self.facts.provider == "embedded":
             return ExtractiveAuthor(self.documents, focus=self.focus, owner=self.owner)
-        chat = self.chat(self.facts) if self.chat else ChatModel(self.facts, api_key=None, base_url=None)
+        chat = self.chat(self.facts) if self.chat else _open_from_environment(self.facts)
         return ChatAuthor(chat, self.documents, focus=self.focus, owner=self.owner)
 
     @cached_property
@@ -107,6 +108,10 @@ class Context(Options):
         thread.
         """
         return SentenceSearch(self.documents)
+
+
+def _open_from_environment(facts: ModelFacts) -> ChatModel:
+    return ChatModel(facts, api_key=os.environ.get("OPENAI_API_KEY"), base_url=os.environ.get("OPENAI_BASE_URL"))
 
 
 def context_of(options: Options, **resources: Any) -> Context:

@@ -96,7 +96,7 @@ class _Planner:
         counts = [count_words(document.text[chunk.start : chunk.end]) for chunk in chunks]
         source_words = sum(counts)
         target = self._target(source_words)
-        wanted = language if self.options.language == "auto" else self.options.language
+        wanted = self._language(language)
         for part, (chunk, words) in enumerate(zip(chunks, counts, strict=True)):
             partial = target if len(chunks) == 1 else self._partial_words(words, source_words, target)
             self._map(
@@ -142,7 +142,7 @@ class _Planner:
         by_language: Counter[str] = Counter()
         for document in planned:
             by_language[document["language"]] += document["characters"]
-        language = self.options.language if self.options.language != "auto" else by_language.most_common(1)[0][0]
+        language = self._language(by_language.most_common(1)[0][0])
         target = self._target(sum(document["words"] for document in planned))
         top = self._merge_up(tops, "m", None, target, language)
         assert top is not None  # there are at least two
@@ -228,6 +228,10 @@ class _Planner:
         )
         self.steps[id] = step
         return step
+
+    def _language(self, own: str) -> str:
+        """The language to write in; a model that quotes has no choice."""
+        return own if self.options.language == "auto" or self.facts.provider == "embedded" else self.options.language
 
     def _target(self, source_words: int) -> int:
         """Words of a summary: what the caller wants, but no more than half of the source."""
