@@ -1,5 +1,7 @@
 """The command line. Heavy parts are imported inside the commands, so that `precis --help` answers at once."""
 
+import os
+import signal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -133,6 +135,9 @@ def migrate(
 
 def main() -> None:
     """Run the command line."""
+    # The first process of a container ignores signals that it does not handle, and the server handles them only after
+    # long imports: until then, end as any other process would.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
     app()
 
 

@@ -1,6 +1,7 @@
 """`precis serve`: the HTTP server around the application."""
 
 import logging
+import os
 import socket
 import sys
 from types import FrameType
@@ -28,6 +29,18 @@ class Server(uvicorn.Server):
         if self.started:
             print(f"precis: ready on {self._address}", flush=True)
 
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until told to end, then end the process.
+
+        A plan or an index that a thread still computes cannot be told to stop, and Python would wait for it longer than
+        container engines do. All that matters has been written by now: the run is resumed at the next start.
+        """
+        await super().serve(sockets)
+        if self.started:
+            logging.shutdown()
+            sys.stdout.flush()
+            os._exit(0)
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to end at the first signal, end at once at the second.
 
@@ -48,6 +61,10 @@ def serve(settings: Settings) -> int:
         level=settings.log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     logging.getLogger("httpx2").setLevel(logging.WARNING)  # a line per model call otherwise
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    if not os.access(settings.data_dir, os.W_OK):
+        print(f"precis: cannot write in {settings.data_dir} as user {os.getuid()}.", file=sys.stderr)
+        return 1
     try:
         listener = socket.create_server((settings.host, settings.port), backlog=2048)
     except OSError as error:

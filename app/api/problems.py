@@ -1,5 +1,6 @@
 """Every error as problem+json (RFC 9457): one handler."""
 
+import errno
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -48,6 +49,12 @@ def install_problem_handlers(app: FastAPI) -> None:
     async def on_storage_error(request: Request, error: OperationalError) -> JSONResponse:
         logger.error("the database does not answer: %s", error)
         return render(StorageUnavailable())
+
+    @app.exception_handler(OSError)
+    async def on_system_error(request: Request, error: OSError) -> JSONResponse:
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)  # an upload is spooled to the temporary folder
+        logger.error("the system refuses: %s", error, exc_info=None if is_full else error)
+        return render(StorageUnavailable() if is_full else InternalError())
 
     @app.exception_handler(Exception)
     async def on_any_error(request: Request, error: Exception) -> JSONResponse:

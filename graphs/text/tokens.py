@@ -86,4 +86,5 @@ def _place_vocabulary(name: str) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=directory, delete=False) as file:
         file.write(gzip.decompress(packed.read_bytes()))
+        os.fchmod(file.fileno(), 0o644)  # another user may share the folder
     Path(file.name).replace(target)

@@ -1,0 +1,116 @@
+"""Real processes from end to end: batches to send, and what may be said of a run whatever happened to its process."""
+
+import json
+import sqlite3
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.service import Service as OneService
+
+Json = dict[str, Any]
+
+
+class Service(OneService):
+    """A service that is ended and started again within one test: each of its processes closes what it opened."""
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        super().kill()
+        self._close_output()
+
+    def terminate(self) -> int:
+        """Ask it to end and return its exit code."""
+        code = super().terminate()
+        self._close_output()
+        return code
+
+    def _close_output(self) -> None:
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+
+TOWNS = ("Ansan", "Busan", "Chuncheon")
+
+
+def story(town: str, sentences: int) -> str:
+    """A text of which every sentence is told apart by a word of its own, such as qAnsan0017."""
+    return " ".join(
+        f"In year {number} the town of {town} counted {number * 7 + 3} boats and wrote q{town}{number:04} into its book."
+        for number in range(sentences)
+    )
+
+
+def batch(*towns: str, sentences: int = 80, **options: Any) -> Json:
+    """A batch that takes about a chunk for five sentences at 200 tokens."""
+    documents = [{"id": town, "title": f"The town of {town}", "text": story(town, sentences)} for town in towns]
+    return {"documents": documents, "options": {"model": "openai:fake", "strategy": "map_reduce"} | options}
+
+
+def post(client: httpx.Client, body: Json) -> str:
+    answer = client.post("/v1/runs", json=body)
+    assert answer.status_code == 202, answer.text
+    return str(answer.json()["id"])
+
+
+def ended(client: httpx.Client, id: str) -> Json:
+    """Return the run when it has ended."""
+    run: Json = client.get(f"/v1/runs/{id}/wait", params={"seconds": 50}).json()
+    assert run["status"] not in ("queued", "running"), run["progress"]
+    return run
+
+
+def result_of(run: Json) -> Json:
+    """What a client keeps of a run: all but its id, its times and what it cost."""
+    return {name: run[name] for name in ("status", "options", "summary", "documents", "coverage", "error", "warnings")}
+
+
+def events_of(client: httpx.Client, id: str) -> list[Json]:
+    """Every event of a run that has ended, as a client sees it that comes late."""
+    events = []
+    for block in client.get(f"/v1/runs/{id}/stream").text.split("\n\n"):
+        fields = dict(line.partition(": ")[::2] for line in block.splitlines() if ": " in line)
+        if "data" in fields:
+            data = json.loads(fields["data"])
+            events.append({"seq": int(fields["id"]), "type": fields["event"], "data": data})
+    return events
+
+
+def assert_told_once(client: httpx.Client, run: Json) -> None:
+    """Assert that the events of a run are whole: no gap, no step twice, one end."""
+    events = events_of(client, run["id"])
+    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+    types = Counter(event["type"] for event in events)
+    assert (types["queued"], types["planned"], types["finished"]) == (1, 1, 1)
+    assert events[-1]["type"] == "finished"
+    assert events[-1]["data"]["status"] == run["status"]
+    steps = Counter(
+        (event["data"]["kind"], event["data"]["document"], event["data"]["part"], event["data"]["start"], event["data"]["end"])
+        for event in events
+        if event["type"] == "progress" and event["data"]["kind"] == "map"
+    )
+    assert set(steps.values()) == {1}
+    done = [event["data"]["progress"]["done"] for event in events if event["type"] == "progress"]
+    assert done == list(range(1, run["progress"]["total"] + 1))
+
+
+def reported_texts(data_dir: Path, id: str) -> list[str]:
+    """The texts of the chunks that a run's events tell of, read while no process has the database open."""
+    query = """
+        SELECT substr(documents.text, json_extract(data, '$.start') + 1,
+                      json_extract(data, '$.end') - json_extract(data, '$.start'))
+        FROM events JOIN documents
+          ON documents.run_id = events.run_id AND documents.id = json_extract(data, '$.document')
+        WHERE events.run_id = ? AND events.type = 'progress' AND json_extract(data, '$.kind') = 'map'
+    """
+    with closing(sqlite3.connect(data_dir / "precis.db")) as connection:
+        return [row[0] for row in connection.execute(query, [id])]
+
+
+def attempts_of(data_dir: Path) -> dict[str, int]:
+    """How often each run was claimed."""
+    with closing(sqlite3.connect(data_dir / "precis.db")) as connection:
+        return dict(connection.execute("SELECT id, attempt FROM runs"))

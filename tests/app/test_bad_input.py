@@ -1,0 +1,556 @@
+"""Bad input: each kind ends in a problem of its own type, nothing is half-stored, and the service stays well."""
+
+import json
+import random
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.app import ENGLISH, KOREAN, PROBLEM, WAIT, write_encrypted_pdf, write_pdf, write_pdf_bomb
+from tests.service import Service
+
+Json = dict[str, Any]
+
+JSON = {"Content-Type": "application/json"}
+GOOD = ("good.txt", ENGLISH.encode())
+PDF = write_pdf([ENGLISH.replace(". ", ".\n")] * 3)
+LIMIT_BYTES = 8_000_000  # of the service that these tests share
+NOISE = random.Random(1926)
+
+
+def problem_of(response: httpx.Response, status: int, type: str) -> Json:
+    """The problem, if it is one of this type."""
+    assert response.status_code == status, response.text
+    assert response.headers["Content-Type"] == "application/problem+json"
+    problem: Json = response.json()
+    assert problem["type"] == PROBLEM + type
+    assert problem["status"] == status
+    assert problem["title"].endswith((".", "?"))
+    return problem
+
+
+def post(client: httpx.Client, body: Any, **headers: str) -> httpx.Response:
+    """Send a body; `bytes` and `str` as they are."""
+    content = body if isinstance(body, bytes | str) else json.dumps(body)
+    return client.post("/v1/runs", content=content, headers=JSON | WAIT | headers)
+
+
+def upload(client: httpx.Client, *files: tuple[str, bytes], options: Any = None) -> httpx.Response:
+    data = None if options is None else {"options": options}
+    return client.post("/v1/runs", files=[("files", file) for file in files], data=data, headers=WAIT)
+
+
+def upload_raw(client: httpx.Client, *parts: bytes, end: bytes = b"--x--\r\n", boundary: str = "x") -> httpx.Response:
+    """Send multipart parts, each with its own head, byte for byte."""
+    body = b"".join(b"--x\r\n" + part + b"\r\n" for part in parts) + end
+    headers = WAIT | {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+    return client.post("/v1/runs", content=body, headers=headers)
+
+
+def file_part(name: bytes, data: bytes = ENGLISH.encode()) -> bytes:
+    return b'Content-Disposition: form-data; name="files"; filename="' + name + b'"\r\n\r\n' + data
+
+
+@pytest.fixture
+def nothing_is_stored(client: httpx.Client, shared_service: Service) -> Iterator[None]:
+    """The test must leave the runs, and the rows of the documents, as they were."""
+
+    def stored() -> tuple[Any, int]:
+        listed = [run["id"] for run in client.get("/v1/runs", params={"limit": 500}).json()["runs"]]
+        with closing(sqlite3.connect(shared_service.data_dir / "precis.db")) as database:
+            (rows,) = database.execute("SELECT (SELECT count(*) FROM runs) + (SELECT count(*) FROM documents)").fetchone()
+        return listed, rows
+
+    before = stored()
+    yield
+    assert stored() == before
+    assert client.get("/readyz").status_code == 200
+
+
+@pytest.fixture
+def stays_well(client: httpx.Client) -> Iterator[None]:
+    """After the test the service takes and finishes a batch."""
+    yield
+    assert post(client, {"documents": [{"text": ENGLISH}]}).json()["status"] == "succeeded"
+
+
+# ---------------------------------------------------------------- JSON bodies
+
+
+@pytest.mark.usefixtures("nothing_is_stored")
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "{",
+        '{"documents": [{"text": "a"',
+        "harbour",
+        b'{"documents": [{"text": "\xff\xfe"}]}',
+        '{"documents": []} {}',
+        b"\x00",
+        pytest.param(json.dumps({"documents": [{"text": "a"}]}).encode("utf-16"), id="UTF-16"),
+        pytest.param('{"documents": [{"text": "a \\ud800 b"}]}', id="lone surrogate in a text"),
+        pytest.param('{"documents": [{"text": "a", "title": "\\udc00"}]}', id="lone surrogate in a title"),
+        pytest.param('{"documents": [{"text": "a", "metadata": {"\\ud800": 1}}]}', id="lone surrogate in metadata"),
+        pytest.param("[" * 100_000 + "]" * 100_000, id="deep body"),
+        pytest.param(
+            f'{{"documents": [{{"text": "a", "metadata": {{"a": {"[" * 50_000}{"]" * 50_000}}}}}]}}', id="deep metadata"
+        ),
+        pytest.param(f'{{"documents": [{{"text": "a", "metadata": {{"a": {"9" * 10_000}}}}}]}}', id="endless number"),
+    ],
+)
+def test_a_body_that_is_not_json_is_an_invalid_body(client: httpx.Client, body: str | bytes) -> None:
+    problem_of(post(client, body), 400, "invalid-body")
+
+
+@pytest.mark.usefixtures("nothing_is_stored")
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        ("null", [""]),
+        ("[]", [""]),
+        ({}, ["documents"]),
+        ({"documents": None}, ["documents"]),
+        ({"documents": {"text": "a"}}, ["documents"]),
+        ({"documents": ["a"]}, ["documents.0"]),
+        ({"documents": [{}]}, ["documents.0.text"]),
+        ({"documents": [{"text": 5}]}, ["documents.0.text"]),
+        ({"documents": [{"text": None}]}, ["documents.0.text"]),
+        ({"documents": [{"text": "a", "id": 5}]}, ["documents.0.id"]),
+        ({"documents": [{"text": "a", "id": ""}]}, ["documents.0.id"]),
+        ({"documents": [{"text": "a", "id": "a\nb"}]}, ["documents.0.id"]),
+        ({"documents": [{"text": "a", "id": "a\x00"}]}, ["documents.0.id"]),
+        ({"documents": [{"text": "a", "id": "a" * 201}]}, ["documents.0.id"]),
+        ({"documents": [{"text": "a", "title": "a" * 501}]}, ["documents.0.title"]),
+        ({"documents": [{"text": "a", "metadata": [1]}]}, ["documents.0.metadata"]),
+        ({"documents": [{"text": "a", "body": "b"}], "run": 1}, ["documents.0.body", "run"]),
+        ({"documents": [{"text": "a"}], "options": {"colour": "red"}}, ["options.colour"]),
+        ({"documents": [{"text": "a"}], "options": []}, ["options"]),
+        ({"documents": [{"text": "a"}], "options": {"length": "tiny"}}, ["options.length"]),
+        ({"documents": [{"text": "a"}], "options": {"strategy": "guess"}}, ["options.strategy"]),
+        ({"documents": [{"text": "a"}], "options": {"language": "../en"}}, ["options.language"]),
+        ({"documents": [{"text": "a"}], "options": {"words": -1}}, ["options.words"]),
+        ({"documents": [{"text": "a"}], "options": {"words": 10**9}}, ["options.words"]),
+        ({"documents": [{"text": "a"}], "options": {"words": 50.5}}, ["options.words"]),
+        ('{"documents": [{"text": "a"}], "options": {"words": NaN}}', ["options.words"]),
+        ('{"documents": [{"text": "a"}], "options": {"words": 1e999}}', ["options.words"]),
+        (f'{{"documents": [{{"text": "a"}}], "options": {{"words": {"9" * 4000}}}}}', ["options.words"]),
+        ({"documents": [{"text": "a"}], "options": {"min_coverage": -0.1}}, ["options.min_coverage"]),
+        ({"documents": [{"text": "a"}], "options": {"min_coverage": 2}}, ["options.min_coverage"]),
+        ('{"documents": [{"text": "a"}], "options": {"min_coverage": NaN}}', ["options.min_coverage"]),
+        ('{"documents": [{"text": "a"}], "options": {"min_coverage": -Infinity}}', ["options.min_coverage"]),
+        ({"documents": [{"text": "a"}], "options": {"focus": "a" * 2001}}, ["options.focus"]),
+        ({"documents": [{"text": "a"}], "options": {"model": 4}}, ["options.model"]),
+    ],
+)
+def test_wrong_and_unknown_fields_are_named_one_by_one(client: httpx.Client, body: Any, fields: list[str]) -> None:
+    problem = problem_of(post(client, body), 422, "invalid-fields")
+    assert [field["field"] for field in problem["fields"]] == fields
+    assert all(field["message"] for field in problem["fields"])
+    assert len(json.dumps(problem)) < 2_000  # what was sent is not sent back
+
+
+@pytest.mark.usefixtures("nothing_is_stored")
+def test_a_thousand_wrong_fields_do_not_make_a_long_problem(client: httpx.Client) -> None:
+    problem = problem_of(post(client, {"documents": [{"text": 1}] * 1000}), 422, "invalid-fields")
+    assert 1 <= len(problem["fields"]) <= 100
+
+
+@pytest.mark.usefixtures("nothing_is_stored")
+def test_an_empty_batch_is_refused(client: httpx.Client) -> None:
+    problem_of(post(client, {"documents": []}), 422, "empty-batch")
+
+
+@pytest.mark.usefixtures("nothing_is_stored")
+@pytest.mark.parametrize("text", ["", " \n\t\r\n ", "\u3000\u00a0\u2003", "\ufeff", "\u200b\u2060", "\u00ad"])
+def test_a_document_without_a_visible_character_is_empty(client: httpx.Client, text: str) -> None:
+    problem_of(post(client, {"documents": [{"text": text}]}), 422, "empty-document")
+
+
+@pytest.mark.usefixtures("nothing_is_stored")
+def test_a_document_with_a_nul_is_no_text(client: httpx.Client) -> None:
+    problem = problem_of(post(client, {"documents": [{"text": "a\x00b"}]}), 422, "invalid-text")
+    assert "1" in problem["detail"]
+
+
+def test_an_empty_document_beside_a_good_one_fails_alone(client: httpx.Client) -> None:
+    documents = [{"id": "empty", "text": " \n"}, {"id": "good", "text": ENGLISH}, {"id": "nul", "text": "a\x00"}]
+    run = post(client, {"documents": documents}).json()
+    empty, good, nul = run["documents"]
+    assert run["status"] == "partial"
+    assert run["error"]["type"] == PROBLEM + "incomplete"
+    assert "2 of the documents could not be read" in run["error"]["detail"]
+    assert [document["status"] for document in run["documents"]] == ["failed", "succeeded", "failed"]
+    assert empty["error"]["type"] == PROBLEM + "empty-document"
+    assert nul["error"]["type"] == PROBLEM + "invalid-text"
+    assert empty["summary"] is None
+    assert good["summary"]["text"]
+    assert run["summary"]["text"]
+
+
+@pytest.mark.usefixtures("nothing_is_stored")
+def test_documents_of_which_none_can_be_read_are_refused_with_the_reason_of_each(client: httpx.Client) -> None:
+    body = {"documents": [{"id": "a", "text": " "}, {"id": "b", "text": "\x00"}]}
+    problem = problem_of(post(client, body), 422, "unreadable-documents")
+    reasons = {document["id"]: document["type"] for document in problem["documents"]}
+    assert reasons == {"a": PROBLEM + "empty-document", "b": PROBLEM + "invalid-text"}
+
+
+@pytest.mark.parametrize("text", ["...", "\U0001f6a2", "-", "a", "12345", "\x01\x02", "\u0301", "\u202e" + ENGLISH])
+def test_an_odd_text_ends_in_a_summary_or_in_a_typed_problem(client: httpx.Client, text: str) -> None:
+    response = post(client, {"documents": [{"text": text}]})
+    if response.status_code == 200:
+        run = response.json()
+        assert run["status"] == "succeeded" or run["error"]["type"] != PROBLEM + "internal-error"
+        assert run["status"] != "succeeded" or run["summary"]["text"]
+    else:
+        assert response.status_code == 422
+        assert response.json()["type"] in (PROBLEM + "empty-document", PROBLEM + "invalid-text")
+
+
+@pytest.mark.usefixtures("nothing_is_stored")
+@pytest.mark.parametrize("model", ["gpt", "nobody:model", "embedded:other", "openai:", ":", "embedded:extractive "])
+def test_an_unknown_model_is_refused_and_the_known_ones_are_named(client: httpx.Client, model: str) -> None:
+    body = {"documents": [{"text": ENGLISH}], "options": {"model": model}}
+    problem = problem_of(post(client, body), 422, "unknown-model")
+    assert problem["models"] == ["embedded:extractive", "openai:*"]
+
+
+@pytest.mark.usefixtures("nothing_is_stored")
+def test_two_documents_of_one_id_are_refused(client: httpx.Client) -> None:
+    twice = {"documents": [{"id": "a", "text": ENGLISH}, {"id": "b", "text": KOREAN}, {"id": "a", "text": KOREAN}]}
+    assert problem_of(post(client, twice), 422, "duplicate-document-id")["ids"] == ["a"]
+    place = {"documents": [{"id": "2", "text": ENGLISH}, {"text": KOREAN}]}  # the second's id is its place
+    assert problem_of(post(client, place), 422, "duplicate-document-id")["ids"] == ["2"]
+
+
+@pytest.mark.usefixtures("nothing_is_stored")
+def test_a_batch_of_too_many_documents_is_refused(client: httpx.Client) -> None:
+    problem = problem_of(post(client, {"documents": [{"text": "a"}] * 10_001}), 422, "too-many-documents")
+    assert "10,001" in problem["detail"]
+    parts = [file_part(b"%d.txt" % number, b"a") for number in range(10_002)]
+    problem_of(upload_raw(client, *parts), 422, "too-many-documents")
+
+
+@pytest.mark.usefixtures("nothing_is_stored")
+@pytest.mark.parametrize("path", ["/v1/runs", "/v1/plans"])
+def test_a_body_over_the_limit_is_refused_before_it_is_read(client: httpx.Client, path: str) -> None:
+    body = b'{"documents": [{"text": "' + b"a" * LIMIT_BYTES + b'"}]}'
+    problem_of(client.post(path, content=body, headers=JSON), 413, "body-too-large")
+
+
+@pytest.mark.usefixtures("nothing_is_stored")
+@pytest.mark.parametrize("kind", ["application/json", "multipart/form-data; boundary=x"])
+def test_a_body_of_unknown_length_is_refused_when_it_passes_the_limit(client: httpx.Client, kind: str) -> None:
+    sent = 0
+
+    def body() -> Iterator[bytes]:
+        nonlocal sent
+        yield b"--x\r\n" + file_part(b"a.txt", b"") if kind.startswith("multipart") else b'{"documents": [{"text": "'
+        while sent < 20 * LIMIT_BYTES:
+            sent += 100_000
+            yield b"a" * 100_000
+
+    response = client.post("/v1/runs", content=body(), headers={"Content-Type": kind})
+    problem_of(response, 413, "body-too-large")
+    assert sent >= LIMIT_BYTES
+
+
+def test_a_body_just_under_the_limit_is_read(client: httpx.Client) -> None:
+    body = json.dumps({"documents": [{"text": ENGLISH, "metadata": {"a": "b" * (LIMIT_BYTES // 2)}}]})
+    assert post(client, body.ljust(LIMIT_BYTES)).json()["status"] == "succeeded"
+    problem_of(post(client, body.ljust(LIMIT_BYTES + 1)), 413, "body-too-large")
+
+
+@pytest.mark.usefixtures("nothing_is_stored")
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "application/xml", "", "json", "*/*"])
+def test_another_content_type_is_unsupported(client: httpx.Client, kind: str) -> None:
+    body = json.dumps({"documents": [{"text": ENGLISH}]})
+    response = client.post("/v1/runs", content=body, headers={"Content-Type": kind})
+    problem_of(response, 415, "unsupported-media-type")
+
+
+def test_a_title_and_metadata_with_control_characters_do_no_harm(client: httpx.Client) -> None:
+    document = {"text": ENGLISH, "title": "a\x00b\x1b[31mc\x07", "metadata": {"a\x00": "\x00", "\x1b": ["\x00"]}}
+    response = post(client, {"documents": [document]})
+    if response.status_code == 422:
+        problem_of(response, 422, "invalid-fields")
+        return
+    (shown,) = response.json()["documents"]
+    assert shown["title"].isprintable()
+    assert shown["metadata"] == document["metadata"]
+
+
+def test_metadata_with_numbers_beyond_json_comes_back_as_json(client: httpx.Client) -> None:
+    body = '{"documents": [{"text": "%s", "metadata": {"a": NaN, "b": -Infinity, "c": 1e999, "d": %s}}]}'
+    response = post(client, body % (ENGLISH, "9" * 4000))
+    if response.status_code in (400, 422):
+        assert response.json()["type"] in (PROBLEM + "invalid-body", PROBLEM + "invalid-fields")
+        return
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is no JSON")
+
+    shown = json.loads(response.text, parse_constant=refuse)
+    assert shown["documents"][0]["metadata"]["d"] == int("9" * 4000)
+    again = client.get(f"/v1/runs/{shown['id']}")
+    assert json.loads(again.text, parse_constant=refuse)["documents"] == shown["documents"]
+
+
+@pytest.mark.parametrize("depth", [50, 150, 190])
+def test_nested_metadata_comes_back_or_is_refused(client: httpx.Client, depth: int) -> None:
+    nested = "[" * depth + "]" * depth
+    response = post(client, f'{{"documents": [{{"text": "{ENGLISH}", "metadata": {{"a": {nested}}}}}]}}')
+    if response.status_code == 400:
+        problem_of(response, 400, "invalid-body")
+    else:
+        assert response.json()["documents"][0]["metadata"] == {"a": json.loads(nested)}
+
+
+# ---------------------------------------------------------------- files
+
+
+@pytest.mark.usefixtures("nothing_is_stored")
+@pytest.mark.parametrize(
+    ("name", "data", "types"),
+    [
+        ("empty.txt", b"", ["empty-document"]),
+        ("space.txt", b" \r\n\t ", ["empty-document"]),
+        ("only-a-mark.txt", b"\xef\xbb\xbf", ["empty-document"]),
+        ("wide-space.txt", " \n ".encode("utf-16"), ["empty-document"]),
+        ("noise.bin", NOISE.randbytes(5_000), ["binary-document"]),
+        ("noise.txt", NOISE.randbytes(5_000), ["binary-document"]),
+        ("high.txt", bytes(NOISE.randrange(128, 256) for _ in range(5_000)), ["unknown-encoding", "binary-document"]),
+        ("controls.txt", bytes(range(1, 32)) * 50, ["binary-document"]),
+        ("nul.txt", b"abc\x00def hello world " * 10, ["binary-document"]),
+        ("half.txt", b"\xff\xfea", ["unknown-encoding"]),
+        ("program", b"\x7fELF\x02\x01\x01" + bytes(2_000), ["binary-document"]),
+        ("letter.docx", b"PK\x03\x04" + NOISE.randbytes(500), ["unsupported-format"]),
+        ("letter.txt", b"PK\x03\x04" + NOISE.randbytes(500), ["unsupported-format"]),
+        ("letter.doc", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + NOISE.randbytes(500), ["unsupported-format"]),
+        ("scan.png", b"\x89PNG\r\n\x1a\n" + NOISE.randbytes(500), ["unsupported-format"]),
+        ("empty.pdf", b"", ["empty-document"]),
+        ("text.pdf", ENGLISH.encode(), ["broken-pdf"]),
+        ("head.pdf", b"%PDF-1.7\n", ["broken-pdf"]),
+        ("half.pdf", PDF[: len(PDF) // 2], ["broken-pdf"]),
+        ("locked.pdf", write_encrypted_pdf(), ["encrypted-pdf"]),
+        ("blank.pdf", write_pdf([""]), ["no-text-in-pdf"]),
+        ("empty.html", b"<!doctype html><html><body></body></html>", ["broken-html", "empty-document"]),
+        ("script.html", b"<html><script>alert(1)</script></html>", ["broken-html", "empty-document"]),
+        ("deep.html", b"<html>" + b"<div>" * 200_000 + ENGLISH.encode(), ["broken-html", "parser-failed"]),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused_with_its_reason(
+    client: httpx.Client, name: str, data: bytes, types: list[str]
+) -> None:
+    response = upload(client, (name, data))
+    assert response.json()["type"].removeprefix(PROBLEM) in types
+    problem_of(response, 422, response.json()["type"].removeprefix(PROBLEM))
+
+
+def test_files_that_cannot_be_read_fail_alone_and_the_others_go_on(client: httpx.Client) -> None:
+    bad = {
+        "half.pdf": PDF[: len(PDF) // 2],
+        "text.pdf": ENGLISH.encode(),
+        "locked.pdf": write_encrypted_pdf(),
+        "noise.bin": NOISE.randbytes(2_000),
+        "empty.txt": b"",
+        "letter.docx": b"PK\x03\x04" + NOISE.randbytes(100),
+    }
+    run = upload(client, *bad.items(), GOOD, ("good.pdf", PDF)).json()
+    shown = {document["id"]: document for document in run["documents"]}
+    assert list(shown) == [*bad, "good.txt", "good.pdf"]
+    assert run["status"] == "partial"
+    assert "6 of the documents could not be read" in run["error"]["detail"]
+    assert {id: document["error"] and document["error"]["type"].removeprefix(PROBLEM) for id, document in shown.items()} == {
+        "half.pdf": "broken-pdf",
+        "text.pdf": "broken-pdf",
+        "locked.pdf": "encrypted-pdf",
+        "noise.bin": "binary-document",
+        "empty.txt": "empty-document",
+        "letter.docx": "unsupported-format",
+        "good.txt": None,
+        "good.pdf": None,
+    }
+    assert shown["good.txt"]["summary"]["text"]
+    assert shown["good.pdf"]["summary"]["text"]
+    assert run["summary"]["text"]
+    assert run["coverage"]["summarised"] == run["coverage"]["characters"]
+
+
+def test_a_pdf_with_changed_bytes_is_read_or_fails_alone(client: httpx.Client) -> None:
+    files = [GOOD]
+    for number in range(20):
+        changed = bytearray(PDF)
+        for _ in range(1 + number * 3):
+            changed[NOISE.randrange(len(changed))] = NOISE.randrange(256)
+        files.append((f"{number}.pdf", bytes(changed)))
+    run = upload(client, *files).json()
+    good, *rest = run["documents"]
+    assert run["status"] in ("succeeded", "partial")
+    assert good["status"] == "succeeded"
+    assert len(rest) == 20
+    types = {document["error"]["type"].removeprefix(PROBLEM) for document in rest if document["status"] == "failed"}
+    assert types <= {"broken-pdf", "encrypted-pdf", "no-text-in-pdf", "parser-failed", "unknown-encoding", "binary-document"}
+    assert all(document["summary"] for document in rest if document["status"] == "succeeded")
+
+
+@pytest.mark.usefixtures("stays_well", "nothing_is_stored")  # the last is checked first
+def test_a_pdf_that_wants_all_of_the_memory_ends_as_parser_failed(client: httpx.Client) -> None:
+    bomb = write_pdf_bomb()
+    assert len(bomb) < 10_000
+    problem_of(upload(client, ("bomb.pdf", bomb)), 422, "parser-failed")
+
+
+def test_a_pdf_that_wants_all_of_the_memory_does_not_take_its_neighbours_along(client: httpx.Client) -> None:
+    run = upload(client, ("bomb.pdf", write_pdf_bomb()), ("good.pdf", PDF), GOOD).json()
+    bomb, *rest = run["documents"]
+    assert bomb["error"]["type"] == PROBLEM + "parser-failed"
+    assert [document["status"] for document in rest] == ["succeeded"] * 2
+    assert run["status"] == "partial"
+
+
+@pytest.mark.parametrize(
+    ("name", "id"),
+    [
+        (b"../../../etc/passwd", "passwd"),
+        (b"..\\\\..\\\\windows\\\\win.ini", "win.ini"),
+        (b"/absolute/a.txt", "a.txt"),
+        (b"a\x01\x1b[31m\x7f.txt", "a[31m.txt"),
+        (b"a\x00.txt", "a.txt"),
+        ("\u202etxt.exe".encode(), "txt.exe"),
+        (b"..", None),
+        (b"", None),
+        (b"dir/", None),
+        (b"\xff\xfe.txt", None),
+        (b"\xed\xa0\x80.txt", None),
+        (b"<img src=x onerror=alert(1)>.txt", "<img src=x onerror=alert(1)>.txt"),
+        ("보고서 최종.txt".encode(), "보고서 최종.txt"),
+        (b"a" * 1_000 + b".txt", "a" * 200),
+    ],
+)
+def test_a_hostile_file_name_is_only_a_name(client: httpx.Client, name: bytes, id: str | None) -> None:
+    (document,) = upload_raw(client, file_part(name)).json()["documents"]
+    assert document["status"] == "succeeded"
+    assert document["id"]
+    assert document["id"].isprintable()
+    assert "/" not in document["id"]
+    assert "\\" not in document["id"]
+    assert id is None or document["id"] == id
+
+
+def test_a_file_name_of_5000_characters_is_cut_or_refused(client: httpx.Client) -> None:
+    response = upload_raw(client, file_part(b"a" * 5_000 + b".txt"))
+    if response.status_code == 200:
+        assert len(response.json()["documents"][0]["id"]) <= 200
+    else:
+        problem_of(response, 400, "invalid-body")
+
+
+@pytest.mark.usefixtures("nothing_is_stored")
+@pytest.mark.parametrize(
+    ("options", "status", "type"),
+    [
+        ("{", 400, "invalid-body"),
+        ("length=short", 400, "invalid-body"),
+        (" " * 70_000, 400, "invalid-body"),
+        ("[]", 422, "invalid-fields"),
+        ("null", 422, "invalid-fields"),
+        ('{"colour": "red"}', 422, "invalid-fields"),
+        ('{"words": -5}', 422, "invalid-fields"),
+        ('{"min_coverage": NaN}', 422, "invalid-fields"),
+        ('{"model": "nobody:model"}', 422, "unknown-model"),
+        (["{}", "{}"], 422, "invalid-fields"),
+    ],
+)
+def test_wrong_multipart_options_are_refused(client: httpx.Client, options: Any, status: int, type: str) -> None:
+    problem = problem_of(upload(client, GOOD, options=options), status, type)
+    assert all(field["field"].startswith("options") for field in problem.get("fields", []))
+
+
+@pytest.mark.usefixtures("nothing_is_stored")
+def test_wrong_multipart_parts_are_refused(client: httpx.Client) -> None:
+    options = b'Content-Disposition: form-data; name="options"\r\n\r\n{}'
+    unknown = b'Content-Disposition: form-data; name="colour"\r\n\r\nred'
+    field = b'Content-Disposition: form-data; name="files"\r\n\r\nno file name'
+    options_file = b'Content-Disposition: form-data; name="options"; filename="o.json"\r\n\r\n{}'
+    problem_of(upload_raw(client, options), 422, "empty-batch")
+    assert "colour" in problem_of(upload_raw(client, file_part(b"a.txt"), unknown), 422, "invalid-fields")["detail"]
+    problem_of(upload_raw(client, field), 422, "invalid-fields")
+    problem_of(upload_raw(client, file_part(b"a.txt"), options_file), 422, "invalid-fields")
+    problem_of(upload_raw(client, b"no head at all"), 400, "invalid-body")
+    problem_of(upload_raw(client, file_part(b"a.txt"), boundary=""), 400, "invalid-body")
+    problem_of(upload_raw(client, file_part(b"a.txt"), boundary="other"), 400, "invalid-body")
+
+
+@pytest.mark.usefixtures("nothing_is_stored")
+def test_a_multipart_body_that_breaks_off_is_refused_and_loses_no_file_silently(client: httpx.Client) -> None:
+    second = b"--x\r\n" + file_part(b"second.txt", b"The second file begi")
+    problem_of(upload_raw(client, file_part(b"first.txt"), end=second), 400, "invalid-body")
+
+
+# ---------------------------------------------------------------- paths, methods, queries
+
+
+@pytest.mark.usefixtures("nothing_is_stored")
+@pytest.mark.parametrize(
+    ("method", "path", "status", "type"),
+    [
+        ("GET", "/nothing", 404, "page-not-found"),
+        ("POST", "/v1/nothing", 404, "page-not-found"),
+        ("GET", "/v1/runs/x/y/z", 404, "page-not-found"),
+        ("GET", "/v1/runs/nobody", 404, "run-not-found"),
+        ("GET", "/v1/runs/%00", 404, "run-not-found"),
+        ("GET", "/v1/runs/%F0%9F%9A%A2", 404, "run-not-found"),
+        ("GET", f"/v1/runs/{'x' * 5_000}", 404, "run-not-found"),
+        ("GET", "/v1/runs/nobody/wait", 404, "run-not-found"),
+        ("GET", "/v1/runs/nobody/chunks", 404, "run-not-found"),
+        ("GET", "/v1/runs/nobody/summary", 404, "run-not-found"),
+        ("GET", "/v1/runs/nobody/stream", 404, "run-not-found"),
+        ("POST", "/v1/runs/nobody/cancel", 404, "run-not-found"),
+        ("DELETE", "/v1/runs/nobody", 404, "run-not-found"),
+        ("GET", "/v1/runs?limit=0", 422, "invalid-fields"),
+        ("GET", "/v1/runs?limit=-1", 422, "invalid-fields"),
+        ("GET", "/v1/runs?limit=501", 422, "invalid-fields"),
+        ("GET", "/v1/runs?limit=many", 422, "invalid-fields"),
+        ("GET", f"/v1/runs?limit={'9' * 5000}", 422, "invalid-fields"),
+        ("GET", "/v1/runs?status=done", 422, "invalid-fields"),
+        ("GET", f"/v1/runs?before={'a' * 101}", 422, "invalid-fields"),
+    ],
+)
+def test_a_wrong_address_or_query_is_a_problem(
+    client: httpx.Client, method: str, path: str, status: int, type: str
+) -> None:
+    problem_of(client.request(method, path), status, type)
+
+
+@pytest.mark.parametrize("seconds", ["-1", "nan", "inf", "soon", "1e9"])
+def test_a_wait_of_a_wrong_length_is_refused(client: httpx.Client, seconds: str) -> None:
+    run = post(client, {"documents": [{"text": ENGLISH}]}).json()
+    response = client.get(f"/v1/runs/{run['id']}/wait", params={"seconds": seconds})
+    assert problem_of(response, 422, "invalid-fields")["fields"][0]["field"] == "seconds"
+
+
+@pytest.mark.usefixtures("nothing_is_stored")
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", "/v1/runs", {"GET", "POST"}),
+        ("DELETE", "/v1/runs", {"GET", "POST"}),
+        ("POST", "/v1/runs/x", {"GET", "DELETE"}),
+        ("GET", "/v1/runs/x/cancel", {"POST"}),
+        ("GET", "/v1/plans", {"POST"}),
+        ("POST", "/healthz", {"GET"}),
+        ("BREW", "/healthz", {"GET"}),
+    ],
+)
+def test_a_wrong_method_is_refused_and_the_right_ones_are_named(
+    client: httpx.Client, method: str, path: str, allowed: set[str]
+) -> None:
+    response = client.request(method, path)
+    problem_of(response, 405, "method-not-allowed")
+    assert set(response.headers["Allow"].replace(" ", "").split(",")) - {"HEAD"} == allowed

@@ -1,0 +1,202 @@
+"""The database: one writer, many rows a commit, and a failure reaches the one who caused it and nobody else."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Column, Engine, Integer, MetaData, String, Table, event, func, insert, select, text, update
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from app.store.database import Database
+
+NOTES = Table("notes", MetaData(), Column("id", Integer, primary_key=True), Column("text", String))
+ADD = insert(NOTES)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "folder" / "test.db"
+
+
+@pytest.fixture
+async def database(path: Path) -> AsyncIterator[Database]:
+    database = Database(f"sqlite+aiosqlite:///{path}")
+    async with database.begin() as session:
+        await (await session.connection()).run_sync(NOTES.metadata.create_all)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def commits(database: Database) -> Iterator[list[int]]:
+    """Grows by one with every commit of the process."""
+    seen: list[int] = []
+
+    def on_commit(_: object) -> None:
+        seen.append(1)
+
+    event.listen(Engine, "commit", on_commit)
+    yield seen
+    event.remove(Engine, "commit", on_commit)
+
+
+def rows_in(path: Path) -> list[tuple[int, str]]:
+    """What another process would see."""
+    connection = sqlite3.connect(path)
+    try:
+        return connection.execute("SELECT id, text FROM notes ORDER BY id").fetchall()
+    finally:
+        connection.close()
+
+
+async def test_many_writes_at_once_land_in_few_transactions(
+    database: Database, path: Path, commits: list[int]
+) -> None:
+    await asyncio.gather(*[database.write(ADD, [{"id": number, "text": "x"}]) for number in range(1_000)])
+    assert len(commits) <= 3
+    assert len(rows_in(path)) == 1_000
+
+
+async def test_writes_of_many_tasks_over_a_while_share_transactions(
+    database: Database, path: Path, commits: list[int]
+) -> None:
+    async def task(first: int) -> None:
+        for number in range(5):
+            await database.write(ADD, [{"id": first + number, "text": "x"}])
+
+    await asyncio.gather(*[task(1_000 * number) for number in range(100)])
+    assert len(rows_in(path)) == 500
+    assert len(commits) <= 25
+
+
+async def test_a_write_is_durable_when_its_future_is_done(database: Database, path: Path) -> None:
+    for number in range(3):
+        await database.write(ADD, [{"id": number, "text": "x"}])
+        assert len(rows_in(path)) == number + 1
+
+
+async def test_writes_become_durable_in_the_order_of_their_calls(database: Database, path: Path) -> None:
+    done: list[str] = []
+
+    async def add(note: str) -> None:
+        await database.write(ADD, [{"text": note}])
+        done.append(note)
+
+    notes = [f"{number:03}" for number in range(300)]
+    tasks = []
+    for note in notes:
+        tasks.append(asyncio.create_task(add(note)))
+        await asyncio.sleep(0.0002)  # so that several transactions are needed
+    await asyncio.gather(*tasks)
+    assert [note for _, note in rows_in(path)] == done == notes
+
+
+async def test_a_failing_write_raises_to_its_caller_and_to_nobody_else(database: Database, path: Path) -> None:
+    await database.write(ADD, [{"id": 5, "text": "first"}])
+    writes = [database.write(ADD, [{"id": number, "text": "x"}]) for number in range(10)]
+    results = await asyncio.gather(*writes, return_exceptions=True)
+    failed = [number for number, result in enumerate(results) if result is not None]
+    assert failed == [5]
+    assert isinstance(results[5], IntegrityError)
+    assert [id for id, _ in rows_in(path)] == list(range(10))
+    await database.write(ADD, [{"id": 10, "text": "after"}])  # it goes on
+
+
+async def test_a_failure_that_nobody_waits_for_is_no_warning(database: Database) -> None:
+    await database.write(ADD, [{"id": 1, "text": "x"}])
+    database.write(ADD, [{"id": 1, "text": "again"}]).cancel()
+    database.write(ADD, [{"id": 1, "text": "and again"}])
+    await database.write(ADD, [{"id": 2, "text": "x"}])
+
+
+async def test_a_block_without_an_error_is_committed_and_one_with_is_not(database: Database, path: Path) -> None:
+    async with database.begin() as session:
+        await session.execute(ADD, [{"id": 1, "text": "kept"}])
+    with pytest.raises(KeyError):
+        async with database.begin() as session:
+            await session.execute(ADD, [{"id": 2, "text": "lost"}])
+            raise KeyError
+    assert rows_in(path) == [(1, "kept")]
+
+
+async def test_readers_see_what_was_committed_and_wait_for_no_writer(database: Database) -> None:
+    async with database.begin() as writing, asyncio.timeout(5):
+        await writing.execute(ADD, [{"id": 1, "text": "x"}])
+        async with database.read() as reading:
+            assert await reading.scalar(select(func.count()).select_from(NOTES)) == 0
+    async with database.read() as reading:
+        assert await reading.scalar(select(func.count()).select_from(NOTES)) == 1
+
+
+async def test_transactions_of_many_tasks_come_one_after_the_other(database: Database, path: Path) -> None:
+    await database.write(ADD, [{"id": 1, "text": "0"}])
+
+    async def increment() -> None:
+        async with database.begin() as session:
+            value = await session.scalar(select(NOTES.c.text))
+            await asyncio.sleep(0)
+            await session.execute(update(NOTES).values(text=str(int(str(value)) + 1)))
+
+    await asyncio.gather(*[increment() for _ in range(50)])
+    assert rows_in(path) == [(1, "50")]
+
+
+async def test_cancelled_writers_leave_no_lock_and_nothing_half_done(database: Database, path: Path) -> None:
+    async def write_pair(number: int) -> None:
+        async with database.begin() as session:
+            await session.execute(ADD, [{"id": 2 * number, "text": "x"}])
+            await session.execute(ADD, [{"id": 2 * number + 1, "text": "x"}])
+
+    tasks = [asyncio.create_task(write_pair(number)) for number in range(100)]
+    while len(rows_in(path)) < 20:  # some have ended, one is at it, the others wait
+        await asyncio.sleep(0)
+    for task in tasks[::2]:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    ids = {id for id, _ in rows_in(path)}
+    assert {id ^ 1 for id in ids} == ids
+    assert {2 * number for number in range(1, 100, 2)} <= ids
+    async with asyncio.timeout(5):
+        await database.write(ADD, [{"id": 1_000, "text": "after"}])
+    other = sqlite3.connect(path, timeout=0, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")  # fails if the lock were held
+    other.close()
+
+
+async def test_writes_wait_for_another_process_that_holds_the_lock(database: Database, path: Path) -> None:
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    writes = [database.write(ADD, [{"id": number, "text": "x"}]) for number in range(5)]
+    done, _ = await asyncio.wait(writes, timeout=0.2)
+    assert not done
+    async with database.read() as session:  # reading goes on
+        assert await session.scalar(select(func.count()).select_from(NOTES)) == 0
+    other.execute("COMMIT")
+    other.close()
+    await asyncio.gather(*writes)
+    assert len(rows_in(path)) == 5
+
+
+async def test_closing_writes_what_waits(path: Path) -> None:
+    database = Database(f"sqlite+aiosqlite:///{path}")
+    async with database.begin() as session:
+        await (await session.connection()).run_sync(NOTES.metadata.create_all)
+    write = database.write(ADD, [{"id": 1, "text": "last"}])
+    await database.close()
+    assert write.done()
+    assert rows_in(path) == [(1, "last")]
+
+
+async def test_what_was_acknowledged_survives_a_power_cut(database: Database) -> None:
+    async with database.begin() as session:
+        assert await session.scalar(text("PRAGMA journal_mode")) == "wal"
+        assert await session.scalar(text("PRAGMA synchronous")) == 2  # FULL
+        assert await session.scalar(text("PRAGMA foreign_keys")) == 1
+
+
+async def test_a_broken_statement_is_an_error_of_the_database(database: Database) -> None:
+    missing = Table("missing", MetaData(), Column("id", Integer))
+    with pytest.raises(SQLAlchemyError):
+        await database.write(insert(missing), [{"id": 1}])

@@ -1,0 +1,138 @@
+"""Migrations: what they make is what the models say, whoever runs them, however often."""
+
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, create_engine
+
+import migrations
+from app.store.migrate import migrate
+from app.store.models import Base
+
+ROWS: dict[str, dict[str, Any]] = {
+    "runs": {
+        "id": "r1", "owner": "", "status": "succeeded", "options": '{"model": "embedded:extractive"}', "warnings": "[]",
+        "created_at": "2026-01-02 03:04:05.000000", "started_at": "2026-01-02 03:04:06.000000",
+        "finished_at": "2026-01-02 03:04:07.000000", "cancel_requested_at": None, "attempt": 1, "worker": None,
+        "lease_until": 0.0, "error": None, "progress": "{}", "summary": '{"text": "요약"}', "coverage": None,
+        "usage": '{"calls": 1}', "documents": 1,
+    },
+    "documents": {
+        "run_id": "r1", "position": 0, "id": "a", "title": "제목", "details": "{}", "format": "text", "characters": 2,
+        "status": "succeeded", "language": "ko", "chunks": 1, "failed_chunks": 0, "error": None, "summary": None,
+        "pages": "[]", "text": "본문",
+    },
+    "calls": {
+        "key": "k", "owner": "", "model": "openai:x", "created_at": "2026-01-02 03:04:06.000000", "prompt_tokens": 5,
+        "completion_tokens": 2, "seconds": 0.5, "spans": "[]", "text": "paid for",
+    },
+    "events": {
+        "run_id": "r1", "seq": 1, "type": "queued", "at": "2026-01-02 03:04:05.000000", "step": None, "call_key": "k",
+        "data": '{"documents": 1}',
+    },
+}  # fmt: skip
+"""A row of each table of the first revision."""
+
+MIGRATE = "import sys; from app.store.migrate import migrate; sys.stdin.readline(); migrate(sys.argv[1])"
+
+
+def url_of(path: Path) -> str:
+    return f"sqlite+aiosqlite:///{path}"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "test.db"
+
+
+@pytest.fixture
+def migrated(path: Path) -> Iterator[Connection]:
+    migrate(url_of(path))
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.connect() as connection:
+        yield connection
+    engine.dispose()
+
+
+def stored(path: Path, table: str) -> list[dict[str, Any]]:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.row_factory = sqlite3.Row
+        return [dict(row) for row in connection.execute(f"SELECT * FROM {table}")]
+
+
+def schema(path: Path) -> list[str]:
+    with closing(sqlite3.connect(path)) as connection:
+        return [row[0] for row in connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name")]
+
+
+def test_the_migrated_schema_is_that_of_the_models(migrated: Connection) -> None:
+    context = MigrationContext.configure(migrated, opts={"compare_type": True, "compare_server_default": True})
+    assert compare_metadata(context, Base.metadata) == []
+
+
+def test_the_comparison_of_this_test_sees_a_missing_column(migrated: Connection) -> None:
+    migrated.exec_driver_sql("ALTER TABLE calls DROP COLUMN seconds")
+    assert compare_metadata(MigrationContext.configure(migrated), Base.metadata) != []
+
+
+def test_a_second_time_changes_nothing(path: Path) -> None:
+    migrate(url_of(path))
+    before = path.read_bytes()
+    migrate(url_of(path))
+    assert path.read_bytes() == before
+
+
+def test_processes_that_migrate_at_once_leave_one_whole_schema(path: Path, tmp_path: Path) -> None:
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", MIGRATE, url_of(path)],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(4)
+    ]
+    for process in processes:  # all have started before the first may go
+        assert process.stdin is not None
+        process.stdin.write("\n")
+    errors = [process.communicate(timeout=60)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0] * 4, errors
+    alone = tmp_path / "alone.db"
+    migrate(url_of(alone))
+    assert schema(path) == schema(alone)
+    assert stored(path, "alembic_version") == stored(alone, "alembic_version")
+
+
+def test_a_database_of_the_first_revision_keeps_its_data(path: Path) -> None:
+    migrate(url_of(path), "0001")
+    with closing(sqlite3.connect(path)) as connection:
+        for table, row in ROWS.items():
+            names, marks = ", ".join(row), ", ".join("?" * len(row))
+            connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", list(row.values()))
+        connection.commit()
+    migrate(url_of(path))
+    for table, row in ROWS.items():
+        (found,) = stored(path, table)
+        assert {name: found.get(name) for name in row} == row
+
+
+def test_the_migrations_are_one_line_with_one_head() -> None:
+    scripts = ScriptDirectory(str(Path(str(migrations.__file__)).parent))
+    assert len(scripts.get_heads()) == 1
+    assert [script.revision for script in scripts.walk_revisions()][-1] == "0001"
+
+
+@pytest.mark.parametrize("folder", ["with space", "50% of it", "데이터"])
+def test_the_data_may_lie_in_any_folder(folder: str, tmp_path: Path) -> None:
+    path = tmp_path / folder / "deeper" / "test.db"
+    migrate(url_of(path))
+    assert stored(path, "runs") == []

@@ -1,0 +1,212 @@
+"""kill -9 at any moment: no accepted run is lost, no finished call is paid again, nothing looks different afterwards."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e import (
+    TOWNS,
+    Json,
+    Service,
+    assert_told_once,
+    attempts_of,
+    batch,
+    ended,
+    post,
+    reported_texts,
+    result_of,
+)
+from tests.model_server import ModelServer
+
+IN_FLIGHT = 4  # calls
+RESUME_SECONDS = 5.0
+BATCH = batch(*TOWNS)
+
+StartService = Callable[..., Service]
+
+
+@pytest.fixture
+def start(tmp_path: Path, model_server: ModelServer) -> Iterator[StartService]:
+    started: list[Service] = []
+
+    def start(**settings: object) -> Service:
+        service = service_of(tmp_path / "data", model_server, **settings)
+        started.append(service)
+        service.start()
+        return service
+
+    yield start
+    model_server.release()
+    for service in started:
+        service.__exit__(None, None, None)
+
+
+def service_of(data_dir: Path, model_server: ModelServer, **settings: object) -> Service:
+    given = {"chunk_tokens": 200, "concurrency": IN_FLIGHT, "OPENAI_API_KEY": "test"} | settings
+    return Service(data_dir, OPENAI_BASE_URL=model_server.base_url, **given)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, shared_model_server: ModelServer) -> Json:
+    """The same batch, run to its end by a process that nobody kills."""
+    shared_model_server.reset()
+    with service_of(tmp_path_factory.mktemp("undisturbed") / "data", shared_model_server) as service:
+        with service.client() as client:
+            run = ended(client, post(client, BATCH))
+            assert_told_once(client, run)
+    assert run["status"] == "succeeded"
+    assert sum(document["chunks"] for document in run["documents"]) >= 40
+    assert shared_model_server.stats()["finished"] == run["usage"]["calls"] == run["progress"]["total"]
+    return run
+
+
+def kill_after(finished: int, service: Service, server: ModelServer) -> None:
+    """Kill the service when exactly so many calls have finished and the next ones are in flight."""
+    server.wait_for(lambda counts: counts["finished"] == finished and counts["held"] > 0, 30)
+    service.kill()
+    server.wait_for(lambda counts: counts["in_flight"] == 0)
+
+
+def times_asked(server: ModelServer, texts: list[str]) -> Counter[str]:
+    """How often each of these chunks was in a prompt."""
+    prompts = [call["messages"][-1]["content"] for call in server.calls(10_000)]
+    return Counter({text: sum(text in prompt for prompt in prompts) for text in texts})
+
+
+def assert_undisturbed(service: Service, id: str, expected: Json) -> Json:
+    with service.client() as client:
+        run = ended(client, id)
+        assert result_of(run) == result_of(expected)
+        assert_told_once(client, run)
+    return run
+
+
+def test_a_run_killed_in_the_map_ends_as_if_nothing_had_been(
+    start: StartService, model_server: ModelServer, undisturbed: Json
+) -> None:
+    total = undisturbed["progress"]["total"]
+    service = start()
+    model_server.hold(after=17)
+    with service.client() as client:
+        id = post(client, BATCH)
+    kill_after(17, service, model_server)
+    reported = reported_texts(service.data_dir, id)
+    before = model_server.stats()["calls"]
+    service.start()
+    model_server.wait_for(lambda counts: counts["calls"] > before, RESUME_SECONDS)
+    model_server.release()
+    assert_undisturbed(service, id, undisturbed)
+    stats = model_server.stats()
+    assert stats["repeats"] <= IN_FLIGHT
+    assert stats["finished"] == total + stats["repeats"]
+    assert times_asked(model_server, reported) == Counter(dict.fromkeys(reported, 1))
+    assert attempts_of(service.data_dir) == {id: 2}
+
+
+def test_a_chunk_that_a_client_has_been_told_of_is_never_paid_again(
+    start: StartService, model_server: ModelServer, undisturbed: Json
+) -> None:
+    service = start()
+    model_server.hold(after=23)
+    with service.client() as client:
+        id = post(client, BATCH)
+        model_server.wait_for(lambda counts: counts["finished"] == 23 and counts["held"] == IN_FLIGHT, 30)
+        shown: list[Json] = []
+        while len(shown) < 23:
+            shown = client.get(f"/v1/runs/{id}/chunks").json()["chunks"]
+    service.kill()
+    model_server.release()
+    service.start()
+    assert_undisturbed(service, id, undisturbed)
+    assert model_server.stats()["repeats"] == 0
+
+
+def test_a_run_killed_in_the_last_merge_pays_for_that_alone(
+    start: StartService, model_server: ModelServer, undisturbed: Json
+) -> None:
+    total = undisturbed["progress"]["total"]
+    service = start()
+    model_server.hold(after=total - 1)
+    with service.client() as client:
+        id = post(client, BATCH)
+    kill_after(total - 1, service, model_server)
+    model_server.release()
+    service.start()
+    run = assert_undisturbed(service, id, undisturbed)
+    stats = model_server.stats()
+    assert stats["repeats"] <= 1
+    assert stats["finished"] == total + stats["repeats"]
+    assert run["usage"]["calls"] + run["usage"]["remembered"] == total
+
+
+def test_a_run_killed_twice_ends_as_if_nothing_had_been(
+    start: StartService, model_server: ModelServer, undisturbed: Json
+) -> None:
+    total = undisturbed["progress"]["total"]
+    service = start()
+    model_server.hold(after=9)
+    with service.client() as client:
+        id = post(client, BATCH)
+    kill_after(9, service, model_server)
+    model_server.hold(after=21)
+    service.start()
+    kill_after(30, service, model_server)
+    reported = reported_texts(service.data_dir, id)
+    model_server.release()
+    service.start()
+    assert_undisturbed(service, id, undisturbed)
+    stats = model_server.stats()
+    assert stats["repeats"] <= 2 * IN_FLIGHT
+    assert stats["finished"] == total + stats["repeats"]
+    assert times_asked(model_server, reported) == Counter(dict.fromkeys(reported, 1))
+    assert attempts_of(service.data_dir) == {id: 3}
+
+
+def test_a_batch_is_kept_as_soon_as_it_is_accepted(
+    start: StartService, model_server: ModelServer, undisturbed: Json
+) -> None:
+    service = start()
+    with service.client() as client:
+        id = post(client, BATCH)
+    service.kill()
+    service.start()
+    assert_undisturbed(service, id, undisturbed)
+
+
+def test_runs_that_were_queued_when_the_service_was_killed_are_all_done(
+    start: StartService, model_server: ModelServer
+) -> None:
+    service = start(runs_at_once=2)
+    model_server.hold(after=5)
+    towns = [f"Town{letter}" for letter in "abcdefgh"]
+    with service.client() as client:
+        ids = [post(client, batch(town, sentences=20)) for town in towns]
+    kill_after(5, service, model_server)
+    model_server.release()
+    service.start()
+    with service.client() as client:
+        for id, town in zip(ids, towns, strict=True):
+            run = ended(client, id)
+            assert run["status"] == "succeeded"
+            assert town in run["summary"]["text"]
+            assert_told_once(client, run)
+    assert model_server.stats()["repeats"] <= IN_FLIGHT
+    attempts = attempts_of(service.data_dir)
+    assert sorted(attempts) == sorted(ids)
+    assert sorted(attempts.values()) == [1] * 6 + [2] * 2  # only those that were under way were taken up again
+
+
+def test_the_embedded_model_ends_the_same_after_a_kill(start: StartService) -> None:
+    body = batch(*TOWNS, sentences=200, model="embedded:extractive")
+    service = start()
+    with service.client() as client:
+        expected = ended(client, post(client, body))
+        client.delete(f"/v1/runs/{expected['id']}").raise_for_status()  # and all that the ledger knows of it
+        id = post(client, body)
+        while client.get(f"/v1/runs/{id}").json()["status"] == "queued":
+            pass
+    service.kill()
+    service.start()
+    assert_undisturbed(service, id, expected)

@@ -1,0 +1,260 @@
+"""Every bad answer of an OpenAI-compatible server becomes a typed failure, in time and after the right number of calls."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from graphs.models import Answer, Call, Calls, ChatModel, model_facts, open_http_client
+from graphs.models.calls import ATTEMPTS
+from graphs.models.failures import (
+    AnswerCut,
+    AnswerEmpty,
+    AnswerFiltered,
+    AnswerMalformed,
+    AnswerRefused,
+    AnswerUnusable,
+    CallRejected,
+    CallTimedOut,
+    ContextOverflow,
+    ModelError,
+    ModelUnknown,
+    ProviderUnavailable,
+    QuotaExhausted,
+    Unauthorized,
+)
+from tests.model_server import ModelServer
+from tests.openai_faults import WORDINGS
+
+SOURCE = " ".join(f"Sentence {number} says that the river rose and the town kept dry." for number in range(40))
+MESSAGES = [("system", "Summarise."), ("user", SOURCE)]
+DEADLINE_SECONDS = 2.0
+SLACK_SECONDS = 1.0  # a call ends by its deadline and this
+
+Ask = Callable[..., Any]
+
+
+@pytest.fixture
+async def ask(model_server: ModelServer) -> AsyncIterator[Ask]:
+    """Ask the model server through ChatModel and Calls; as the whole product does, but impatiently."""
+    client = open_http_client(DEADLINE_SECONDS)
+
+    async def ask(
+        model: str = "openai:gpt-4o-mini",
+        *,
+        base_url: str | None = None,
+        calls: Calls | None = None,
+        deadline_seconds: float = DEADLINE_SECONDS,
+    ) -> Answer:
+        chat = ChatModel(
+            model_facts(model), api_key="test", base_url=base_url or model_server.base_url, http_client=client
+        )
+        door = calls or Calls(deadline_seconds=deadline_seconds, backoff_seconds=0.001)
+        return await door.ask(Call(model=model, identity={"m": MESSAGES}, perform=lambda: chat.ask(MESSAGES, 500)))
+
+    yield ask
+    await client.aclose()
+
+
+async def test_an_answer_comes_with_its_text_and_its_tokens(ask: Ask, model_server: ModelServer) -> None:
+    answer = await ask()
+    assert answer.text.startswith("Sentence 0 says that")
+    assert answer.prompt_tokens == -(-len("Summarise." + SOURCE) // 4)
+    assert answer.completion_tokens == -(-len(answer.text) // 4)
+    (call,) = model_server.calls()
+    assert [(message["role"], message["content"]) for message in call["messages"]] == MESSAGES
+    assert call["model"] == "gpt-4o-mini"
+    limits = {call["parameters"].get("max_tokens"), call["parameters"].get("max_completion_tokens")}
+    assert limits == {500, None}
+    assert call["parameters"]["temperature"] == 0
+
+
+async def test_a_reasoning_model_is_not_sent_a_temperature(ask: Ask, model_server: ModelServer) -> None:
+    await ask("openai:o4-mini")
+    assert "temperature" not in model_server.calls()[0]["parameters"]
+
+
+# ---------------------------------------------------------------- given up, or the run with it
+
+FOR_GOOD: list[tuple[str, dict[str, Any], type[ModelError], int]] = [
+    ("quota", {}, QuotaExhausted, 1),
+    ("401", {}, Unauthorized, 1),
+    ("403", {}, Unauthorized, 1),
+    ("404_model", {}, ModelUnknown, 1),
+    ("400", {}, CallRejected, 1),
+    *[("400_context", {"wording": wording}, ContextOverflow, 1) for wording in WORDINGS],
+    ("length", {}, AnswerCut, 1),
+    ("length", {"empty": True}, AnswerCut, 1),
+    ("content_filter", {}, AnswerFiltered, 1),
+    ("refusal", {}, AnswerRefused, 1),
+    ("empty", {}, AnswerEmpty, ATTEMPTS),
+    ("null", {}, AnswerEmpty, ATTEMPTS),
+    ("choices_empty", {}, AnswerMalformed, ATTEMPTS),
+    ("choices_null", {}, AnswerMalformed, ATTEMPTS),
+    ("error_200", {}, AnswerMalformed, ATTEMPTS),
+    ("html_200", {}, AnswerMalformed, ATTEMPTS),
+    ("broken_json", {}, AnswerMalformed, ATTEMPTS),
+    ("500", {}, ProviderUnavailable, ATTEMPTS),
+    ("503_html", {}, ProviderUnavailable, ATTEMPTS),
+    ("reset", {}, ProviderUnavailable, ATTEMPTS),
+    ("truncated", {}, ProviderUnavailable, ATTEMPTS),
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters", "failure", "attempts"), FOR_GOOD, ids=[f"{row[0]} {row[1]}" for row in FOR_GOOD]
+)
+async def test_a_lasting_fault_ends_as_its_typed_failure(
+    kind: str,
+    parameters: dict[str, Any],
+    failure: type[ModelError],
+    attempts: int,
+    ask: Ask,
+    model_server: ModelServer,
+) -> None:
+    model_server.fault(kind, times=-1, **parameters)
+    with pytest.raises(ModelError) as caught:
+        await ask()
+    assert type(caught.value) is failure
+    assert model_server.stats()["calls"] == attempts
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "500",
+        "503_html",
+        "reset",
+        "truncated",
+        "empty",
+        "null",
+        "choices_empty",
+        "choices_null",
+        "error_200",
+        "html_200",
+        "broken_json",
+    ],
+)
+async def test_a_passing_fault_costs_one_call_more(kind: str, ask: Ask, model_server: ModelServer) -> None:
+    model_server.fault(kind)
+    assert (await ask()).text.startswith("Sentence 0")
+    assert model_server.stats()["calls"] == 2
+
+
+# ---------------------------------------------------------------- time
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters"), [("hang", {}), ("hang", {"headers": True}), ("drip", {"seconds": 0.05})]
+)
+async def test_a_call_without_an_end_is_ended_at_its_deadline(
+    kind: str, parameters: dict[str, Any], ask: Ask, model_server: ModelServer
+) -> None:
+    model_server.fault(kind, times=-1, **parameters)
+    started = time.monotonic()
+    with pytest.raises(CallTimedOut):
+        await ask(deadline_seconds=0.2)
+    assert time.monotonic() - started < ATTEMPTS * 0.2 + SLACK_SECONDS
+    stats = await asyncio.to_thread(model_server.wait_for, lambda counts: counts["in_flight"] == 0)
+    assert (stats["calls"], stats["cancelled"]) == (ATTEMPTS, ATTEMPTS)
+
+
+@pytest.mark.parametrize("kind", ["429", "503_html"])
+async def test_no_call_is_made_before_the_time_that_the_provider_states(
+    kind: str, ask: Ask, model_server: ModelServer
+) -> None:
+    model_server.fault(kind, retry_after=1)
+    await ask()
+    first, second = model_server.calls()
+    assert second["at"] - first["at"] >= 1.0
+
+
+async def test_waiting_as_the_provider_asks_is_no_failed_attempt(ask: Ask, model_server: ModelServer) -> None:
+    model_server.fault("429", times=ATTEMPTS + 2, retry_after=0)
+    assert (await ask()).text.startswith("Sentence 0")
+    assert model_server.stats()["calls"] == ATTEMPTS + 3
+
+
+async def test_a_long_wait_is_kept_too(ask: Ask, model_server: ModelServer) -> None:
+    model_server.fault("429", retry_after=300)
+    calls = Calls(deadline_seconds=DEADLINE_SECONDS)
+    asking = asyncio.create_task(ask(calls=calls))
+    while not calls.gate("openai").paused_seconds:
+        await asyncio.sleep(0.005)
+    assert 290 < calls.gate("openai").paused_seconds <= 300
+    assert model_server.stats()["calls"] == 1
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+
+
+async def test_a_429_that_states_no_time_holds_everyone_back_all_the_same(ask: Ask, model_server: ModelServer) -> None:
+    model_server.fault("429", retry_after=None)
+    calls = Calls(deadline_seconds=DEADLINE_SECONDS)
+    asking = asyncio.create_task(ask(calls=calls))
+    while not calls.gate("openai").paused_seconds:
+        await asyncio.sleep(0.005)
+    assert calls.gate("openai").paused_seconds > 0
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+
+
+async def test_a_server_that_is_not_there_is_a_provider_unavailable(ask: Ask) -> None:
+    with pytest.raises(ProviderUnavailable):
+        await ask(base_url="http://127.0.0.1:9/v1")
+
+
+async def test_a_call_that_nobody_waits_for_closes_its_connection(ask: Ask, model_server: ModelServer) -> None:
+    model_server.hold()
+    asking = asyncio.create_task(ask())
+    await asyncio.to_thread(model_server.wait_for, lambda counts: counts["held"] == 1)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    stats = await asyncio.to_thread(model_server.wait_for, lambda counts: counts["in_flight"] == 0)
+    assert (stats["cancelled"], stats["finished"]) == (1, 0)
+
+
+# ---------------------------------------------------------------- answers that look good
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_an_answer_of_fifty_megabytes_is_refused(chunked: bool, ask: Ask, model_server: ModelServer) -> None:
+    model_server.fault("huge", times=-1, chunked=chunked)
+    with pytest.raises(AnswerUnusable):
+        await ask(deadline_seconds=30.0)
+
+
+async def test_thoughts_are_no_part_of_the_answer(ask: Ask, model_server: ModelServer) -> None:
+    plain = await ask()
+    model_server.fault("think")
+    assert (await ask()).text == plain.text
+
+
+@pytest.mark.parametrize("content", ["<think>", "<think>\nThe user wants a summary.", "<think>a</think>  "])
+async def test_thoughts_alone_are_no_answer(content: str, ask: Ask, model_server: ModelServer) -> None:
+    model_server.fault("say", times=-1, content=content)
+    with pytest.raises(AnswerEmpty):
+        await ask()
+
+
+async def test_tokens_that_the_server_does_not_state_are_estimated(ask: Ask, model_server: ModelServer) -> None:
+    model_server.fault("no_usage")
+    answer = await ask()
+    assert answer.text.startswith("Sentence 0")
+    assert 0.5 < answer.prompt_tokens / (len(SOURCE) / 4) < 2
+    assert 0.5 < answer.completion_tokens / (len(answer.text) / 4) < 2
+
+
+async def test_many_calls_at_once_go_over_as_many_connections_as_are_in_flight(
+    ask: Ask, model_server: ModelServer
+) -> None:
+    calls = Calls(concurrency=5, deadline_seconds=DEADLINE_SECONDS)
+    model_server.latency(0.01)
+    await asyncio.gather(*[ask(f"openai:model-{number}", calls=calls) for number in range(40)])
+    stats = model_server.stats()
+    assert (stats["finished"], stats["peak"]) == (40, 5)
+    assert stats["connections"] <= 5
