@@ -222,7 +222,7 @@ class SummaryFailed(DocumentError):
 
 
 class EmptyDocument(DocumentError):
-    """The document holds no text."""
+    """The document holds no words."""
 
 
 class InvalidText(DocumentError):

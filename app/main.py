@@ -9,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi_swagger import patch_fastapi
 
 from app.api import health, models, plans, runs, stream
+from app.api.limits import BodyLimit
 from app.api.problems import install_problem_handlers
 from app.api.schemas import BatchIn
 from app.bootstrap import bootstrap
@@ -20,8 +21,8 @@ Send a pile of documents; get a summary of each and one of all. Every sentence s
 rests on, and the answer says what was not covered. Nothing that was paid is paid twice: finished model calls are kept,
 and a run that was interrupted goes on where it stopped.
 
-**Try it here:** open `POST /v1/runs`, press *Try it out*, then *Execute*; copy the `id` of the answer into
-`GET /v1/runs/{run_id}/wait`.
+**Try it here:** open `POST /v1/runs` and press *Execute*; copy the `id` of the answer into
+`GET /v1/runs/{run_id}/wait` and press *Execute* there.
 
 Errors are `application/problem+json` with a stable `type`. Times are UTC, ids sort by time, offsets are characters of
 the text that was sent or read.
@@ -54,9 +55,9 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,  # from the wheel of fastapi-swagger instead: the page needs no network
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
-        max_body_size=settings.max_body_bytes,
     )
     install_problem_handlers(app)
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     for module in (runs, stream, plans, models, health):
         app.include_router(module.router)
     patch_fastapi(
@@ -98,4 +99,8 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
             invalid = operation.get("responses", {}).get("422", {}).get("content", {})
             if "application/json" in invalid:
                 operation["responses"].pop("422")
+            for response in operation["responses"].values():
+                for content in response.get("content", {}).values():
+                    if content.pop("itemSchema", None):  # a word of OpenAPI 3.2
+                        content["schema"] = {"type": "string"}
     return document

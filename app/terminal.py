@@ -21,7 +21,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from app.api.batch import BatchDocument, accept, batch_of
+from app.api.batch import BatchDocument, accept, batch_of, one_line
 from app.api.rendering import render_markdown
 from app.api.schemas import RunOut, document_out, run_out
 from app.bootstrap import Services, bootstrap
@@ -84,7 +84,7 @@ async def _read(path: Path, services: Services) -> BatchDocument:
     except DocumentError as error:
         document.error = error
     else:
-        document.title = " ".join(document.read.title.split()) or path.name
+        document.title = one_line(document.read.title) or path.name
     return document
 
 

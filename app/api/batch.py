@@ -12,6 +12,7 @@ from fastapi import Depends, Request
 from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
+from starlette.types import Message
 
 from app.api.dependencies import ServicesDep
 from app.api.problems import fields_problem
@@ -36,6 +37,7 @@ from graphs.models import EMBEDDED, model_facts
 from graphs.summarize import Options
 
 OPTIONS_BYTES = 64 * 1024  # of the multipart field `options`
+TAIL_BYTES = 256  # of a body, enough for its closing boundary
 
 
 @dataclass(slots=True)
@@ -122,7 +124,7 @@ async def _from_json(request: Request, services: Services) -> tuple[list[BatchDo
 
 
 def _from_body(id: str, document: DocumentIn) -> BatchDocument:
-    found = BatchDocument(id, " ".join((document.title or id).split()), document.metadata)
+    found = BatchDocument(id, one_line(document.title or "") or one_line(id), document.metadata)
     try:
         found.read = ReadText(check_text(document.text), "text")
     except DocumentError as error:
@@ -132,16 +134,28 @@ def _from_body(id: str, document: DocumentIn) -> BatchDocument:
 
 async def _from_multipart(request: Request, services: Services) -> tuple[list[BatchDocument], Options]:
     limit = services.settings.max_documents
+    tail = b""
+
+    async def watched() -> Message:
+        nonlocal tail
+        message = await request.receive()
+        tail = (tail + message.get("body", b""))[-TAIL_BYTES:]
+        return message
+
     try:
-        form = await request.form(max_files=limit + 1, max_fields=100, max_part_size=OPTIONS_BYTES)
+        form = await Request(request.scope, watched).form(
+            max_files=limit + 1, max_fields=100, max_part_size=OPTIONS_BYTES
+        )
+    except (LookupError, UnicodeError) as error:  # a charset that Python does not know, or that the names are not in
+        raise InvalidBody(str(error)) from None
     except HTTPException as error:
-        if error.status_code == 413:
-            raise
         if "Too many files" in str(error.detail):
             raise TooManyDocuments(f"At most {limit:,} are accepted.") from None
         raise InvalidBody(str(error.detail)) from None
     async with AsyncExitStack() as stack:
         stack.push_async_callback(form.close)
+        if not tail.rstrip().endswith(b"--"):  # the parser takes a body that breaks off for a shorter one
+            raise InvalidBody("The multipart body breaks off before its closing boundary.")
         options = _options(form)
         files = [file for file in form.getlist("files") if isinstance(file, UploadFile)]
         unknown = sorted(set(form) - {"files", "options"})
@@ -164,7 +178,7 @@ async def _from_file(name: str, file: UploadFile, services: Services) -> BatchDo
     except DocumentError as error:
         found.error = error
     else:
-        found.title = " ".join(found.read.title.split())[:500] or name
+        found.title = one_line(found.read.title)[:500] or name
     return found
 
 
@@ -248,7 +262,12 @@ def _option_warnings(options: Options) -> list[str]:
 def _file_name(file: UploadFile) -> str:
     """Return the bare name of an upload: no folders, no control characters."""
     name = (file.filename or "").replace("\\", "/").rsplit("/", 1)[-1]
-    return "".join(character for character in name if character.isprintable())[:200].strip() or "unnamed"
+    return one_line(name)[:200] or "unnamed"
+
+
+def one_line(text: str) -> str:
+    """Return a title without line breaks and characters that a terminal or a page would obey."""
+    return " ".join("".join(character for character in text if character.isprintable() or character.isspace()).split())
 
 
 def _unique(names: Sequence[str]) -> list[str]:

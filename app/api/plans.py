@@ -60,10 +60,11 @@ async def create_plan(batch: BatchDep, services: ServicesDep) -> PlanOut:
         for document in batch.documents
         if document.error
     ]
+    places = {document.id: place for place, document in enumerate(batch.documents)}
     has_tokens = name != EMBEDDED
     return PlanOut(
         model=name,
-        documents=planned + unread,
+        documents=sorted(planned + unread, key=lambda document: places[document.id]),
         calls=cost.maps + cost.merges,
         maps=cost.maps,
         merges=cost.merges,

@@ -3,6 +3,7 @@
 import errno
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -10,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 from app.errors import (
     BodyTooLarge,
@@ -36,13 +38,16 @@ def install_problem_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def on_validation_error(request: Request, error: RequestValidationError) -> JSONResponse:
-        return render(fields_problem(error.errors()))
+        # FastAPI says first where a field comes from, such as "query".
+        return render(fields_problem([found | {"loc": found["loc"][1:]} for found in error.errors()]))
 
     @app.exception_handler(HTTPException)
     async def on_http_error(request: Request, error: HTTPException) -> JSONResponse:
         known = {404: PageNotFound, 405: MethodNotAllowed, 413: BodyTooLarge, 400: InvalidBody}
         response = render(known.get(error.status_code, InternalError)())
         response.headers.update(error.headers or {})
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            response.headers["Allow"] = ", ".join(sorted(_methods(request)))
         return response
 
     @app.exception_handler(OperationalError)
@@ -61,6 +66,13 @@ def install_problem_handlers(app: FastAPI) -> None:
         return render(InternalError())  # the server logs the trace
 
 
+def _methods(request: Request) -> set[str]:
+    """Return what the path of a request can be asked; each route of a path knows its own method alone."""
+    operations = request.app.openapi()["paths"].items()
+    matching = [methods for path, methods in operations if compile_path(path)[0].match(request.url.path)]
+    return {method.upper() for methods in matching for method in methods}
+
+
 def render(error: PrecisError) -> JSONResponse:
     """Return an error as a response."""
     return JSONResponse(
@@ -75,7 +87,7 @@ def fields_problem(errors: Sequence[Any], prefix: Iterable[str] = ()) -> Invalid
 
 
 def _field(error: Mapping[str, Any], prefix: Iterable[str]) -> dict[str, str]:
-    place = [*prefix, *[str(part) for part in error["loc"] if part not in ("body", "query", "path", "header")]]
+    place = [*prefix, *map(str, error["loc"])]
     return {"field": ".".join(place).encode("utf-8", "replace").decode(), "message": str(error["msg"])}
 
 

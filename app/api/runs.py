@@ -51,6 +51,7 @@ BATCH_PROBLEMS: tuple[type[PrecisError], ...] = (
     UnknownModel,
 )
 
+_QUALITY = re.compile(r"\bq\s*=\s*([01](?:\.\d+)?)")
 _PREFERS_WAIT = re.compile(r"\bwait\s*=\s*(\d+)")
 
 
@@ -95,7 +96,7 @@ async def list_runs(
     services: ServicesDep,
     before: Annotated[str | None, Query(max_length=100, description="The `next` of the page before.")] = None,
     status: Annotated[Status | None, Query(description="Only runs of this status.")] = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    limit: Annotated[int, Query(ge=1, le=500, description="The most runs of one page.")] = 50,
 ) -> RunPage:
     """Return runs, newest first, without their documents and summaries."""
     async with services.database.read() as session:
@@ -109,7 +110,7 @@ async def get_run(run: ExistingRun, services: ServicesDep) -> RunOut:
     return await _shown(run, services)
 
 
-@router.get("/{run_id}/wait", summary="Wait for a run's end", responses=problems(RunNotFound))
+@router.get("/{run_id}/wait", summary="Wait for a run's end", responses=problems(RunNotFound, InvalidFields))
 async def wait_for_run(
     run: ExistingRun,
     services: ServicesDep,
@@ -196,10 +197,14 @@ async def get_summary(run: ExistingRun, services: ServicesDep, request: Request)
 
 
 def _wanted_form(accept: str) -> str:
-    """Return the form that stands first in an Accept header."""
-    places = {form: accept.find(form) for form in ("text/markdown", "text/html", "application/json")}
-    named = {form: place for form, place in places.items() if place >= 0}
-    return min(named, key=lambda form: named[form]) if named else "text/markdown"
+    """Return the form that an Accept header likes best; of equals, the first."""
+    wanted: dict[str, float] = {}
+    for part in accept.split(","):
+        form, _, parameters = part.partition(";")
+        quality = _QUALITY.search(parameters)
+        wanted[form.strip().lower()] = float(quality[1]) if quality else 1.0
+    known = [form for form in wanted if form in ("text/markdown", "text/html", "application/json")]
+    return max(known, key=lambda form: wanted[form], default="text/markdown")
 
 
 async def _wait_for_end(run: Run, services: Services, seconds: float) -> Run:

@@ -89,7 +89,7 @@ class Reader:
         suffix = PurePath(name.lower()).suffix
         if suffix in HTML_NAMES or _HTML_START.match(text):
             return await self._read_html(text)
-        return ReadText(clean(text), "markdown" if suffix in MARKDOWN_NAMES else "text", encoding=encoding)
+        return ReadText(_not_empty(clean(text)), "markdown" if suffix in MARKDOWN_NAMES else "text", encoding=encoding)
 
     async def _read_pdf(self, data: bytes) -> ReadText:
         found = await self._in_child("pdf", data)
@@ -100,7 +100,7 @@ class Reader:
                 raise ParserFailed(found["detail"])
             case "broken":
                 raise BrokenPdf(found["detail"])
-        if not found["text"].strip():
+        if not any(character.isalnum() for character in found["text"]):
             raise NoTextInPdf
         return ReadText(
             _SURROGATES.sub("\ufffd", found["text"]), "pdf", pages=tuple(found["pages"]), title=found["title"]
@@ -110,7 +110,7 @@ class Reader:
         found = await self._in_child("html", text.encode("utf-8", "surrogatepass"))
         if "error" in found:
             raise BrokenHtml(found["detail"])
-        return ReadText(clean(found["text"]), "html", title=found["title"])
+        return ReadText(_not_empty(clean(found["text"])), "html", title=found["title"])
 
     async def _in_child(self, format: Literal["pdf", "html"], data: bytes) -> dict[str, Any]:
         """Have a process of its own parse one file."""
@@ -169,6 +169,10 @@ def check_text(text: str) -> str:
         raise InvalidText(f"A NUL stands at character {text.index(chr(0))}.")
     if lone := _SURROGATES.search(text):
         raise InvalidText(f"Half of a surrogate pair stands at character {lone.start()}.")
-    if not text.strip():
+    return _not_empty(text)
+
+
+def _not_empty(text: str) -> str:
+    if not any(character.isalnum() for character in text):  # a letter or a digit of any script
         raise EmptyDocument
     return text

@@ -131,6 +131,7 @@ async def request_cancel(session: AsyncSession, id: str, owner: str = "") -> Sta
         await finish(session, id, run.attempt, status=Status.CANCELLED, error=None)
     elif run.status == Status.RUNNING and run.cancel_requested_at is None:
         run.cancel_requested_at = now()
+    await session.flush()  # refresh() alone would forget the change
     await session.refresh(run)
     return Status(run.status)
 

@@ -1,5 +1,6 @@
 """What is known of models before they are called."""
 
+import re
 from typing import NamedTuple
 
 EMBEDDED = "embedded:extractive"
@@ -23,6 +24,9 @@ WINDOWS = {
 REASONING = ("o1", "o3", "o4", "gpt-5")  # they take no temperature
 
 
+_NAME = re.compile(r"[!-~]+")  # it travels in requests, headers and logs
+
+
 class ModelFacts(NamedTuple):
     """What a plan and a call need to know of a model."""
 
@@ -41,7 +45,7 @@ def model_facts(name: str, window_tokens: int | None = None) -> ModelFacts:
     names no known provider.
     """
     provider, colon, short = name.partition(":")
-    if not colon or not short or provider not in PROVIDERS:
+    if not colon or provider not in PROVIDERS or not _NAME.fullmatch(short):
         raise ValueError(f"{name!r} is not a model: say one of {EMBEDDED!r}, 'openai:NAME'")
     if provider == "embedded":
         if name != EMBEDDED:

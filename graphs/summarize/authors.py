@@ -9,7 +9,7 @@ from graphs.models.calls import Answer, Call
 from graphs.models.catalog import EMBEDDED
 from graphs.models.chat import ChatModel, Messages
 from graphs.models.extractive import BatchIndex, Sentence
-from graphs.models.failures import AnswerTooLong
+from graphs.models.failures import AnswerEmpty, AnswerTooLong
 from graphs.summarize import prompts
 from graphs.summarize.state import Documents, Result, Step
 from graphs.text.words import count_words
@@ -101,6 +101,8 @@ class ExtractiveAuthor:
     def _call(self, index: BatchIndex, candidates: list[int], step: Step) -> Call:
         async def perform() -> Answer:
             chosen = await asyncio.to_thread(index.select, candidates, step["words"])
+            if not chosen:
+                raise AnswerEmpty
             spans = [index.sentence(number) for number in chosen]
             return Answer(self._quote(spans), spans=tuple((span.document, span.start, span.end) for span in spans))
 

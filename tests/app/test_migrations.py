@@ -71,7 +71,9 @@ def stored(path: Path, table: str) -> list[dict[str, Any]]:
 
 def schema(path: Path) -> list[str]:
     with closing(sqlite3.connect(path)) as connection:
-        return [row[0] for row in connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name")]
+        return [
+            row[0] for row in connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name")
+        ]
 
 
 def test_the_migrated_schema_is_that_of_the_models(migrated: Connection) -> None:

@@ -88,7 +88,13 @@ def assert_told_once(client: httpx.Client, run: Json) -> None:
     assert events[-1]["type"] == "finished"
     assert events[-1]["data"]["status"] == run["status"]
     steps = Counter(
-        (event["data"]["kind"], event["data"]["document"], event["data"]["part"], event["data"]["start"], event["data"]["end"])
+        (
+            event["data"]["kind"],
+            event["data"]["document"],
+            event["data"]["part"],
+            event["data"]["start"],
+            event["data"]["end"],
+        )
         for event in events
         if event["type"] == "progress" and event["data"]["kind"] == "map"
     )

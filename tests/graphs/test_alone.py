@@ -57,6 +57,7 @@ def python(code: str, cwd: Path = ROOT, **environment: str) -> str:
         capture_output=True,
         text=True,
         timeout=120,
+        check=False,
     )
     assert done.returncode == 0, done.stderr[-3_000:]
     return done.stdout

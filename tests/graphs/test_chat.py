@@ -58,6 +58,12 @@ async def ask(model_server: ModelServer) -> AsyncIterator[Ask]:
     await client.aclose()
 
 
+async def until_paused(calls: Calls) -> None:
+    async with asyncio.timeout(10):
+        while not calls.gate("openai").paused_seconds:  # noqa: ASYNC110  # a gate tells nobody
+            await asyncio.sleep(0.005)
+
+
 async def test_an_answer_comes_with_its_text_and_its_tokens(ask: Ask, model_server: ModelServer) -> None:
     answer = await ask()
     assert answer.text.startswith("Sentence 0 says that")
@@ -181,8 +187,7 @@ async def test_a_long_wait_is_kept_too(ask: Ask, model_server: ModelServer) -> N
     model_server.fault("429", retry_after=300)
     calls = Calls(deadline_seconds=DEADLINE_SECONDS)
     asking = asyncio.create_task(ask(calls=calls))
-    while not calls.gate("openai").paused_seconds:
-        await asyncio.sleep(0.005)
+    await until_paused(calls)
     assert 290 < calls.gate("openai").paused_seconds <= 300
     assert model_server.stats()["calls"] == 1
     asking.cancel()
@@ -194,8 +199,7 @@ async def test_a_429_that_states_no_time_holds_everyone_back_all_the_same(ask: A
     model_server.fault("429", retry_after=None)
     calls = Calls(deadline_seconds=DEADLINE_SECONDS)
     asking = asyncio.create_task(ask(calls=calls))
-    while not calls.gate("openai").paused_seconds:
-        await asyncio.sleep(0.005)
+    await until_paused(calls)
     assert calls.gate("openai").paused_seconds > 0
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -79,9 +79,7 @@ def prompt_size(messages: Messages, counter: TokenCounter) -> int:
     return sum(counter.count([content for _, content in messages])) + PROTOCOL_TOKENS
 
 
-async def sizes_at_worst(
-    plan: Plan, author: ChatAuthor, counter: TokenCounter, filler: str
-) -> list[tuple[Step, int]]:
+async def sizes_at_worst(plan: Plan, author: ChatAuthor, counter: TokenCounter, filler: str) -> list[tuple[Step, int]]:
     """Return each step with the tokens of its prompt when every answer beneath is as long as it may be."""
     longest: dict[int, str] = {}
     found = []
@@ -169,7 +167,7 @@ def assert_sound(plan: Plan, documents: Documents) -> None:
     sent = Counter(id for ids in sends_of(plan) for id in ids)
     single = plan["final"] and not steps[plan["final"]]["inputs"]
     assert sent == Counter(dict.fromkeys(steps, 1)), "a step is in no Send or in two"
-    assert not single or plan["sections"] == plan["levels"] == []
+    assert not single or (not plan["sections"] and not plan["levels"])
     # A merge stands behind its inputs: in an earlier superstep, or right above maps of its own section.
     done: set[str] = set()
     for level in [plan["sections"], *plan["levels"], [[plan["final"]] if plan["final"] else []]]:
@@ -265,7 +263,8 @@ def test_a_large_batch_is_sent_in_supersteps_of_about_a_hundred(documents: int, 
 def test_one_short_document_is_one_call() -> None:
     plan = make_plan(batch([("en", 3, "T")]), Options(), model_facts("openai:gpt-4o"), 3_000)
     assert plan_cost(plan)[:3] == (1, 0, 1)
-    assert plan["sections"] == plan["levels"] == []
+    assert not plan["sections"]
+    assert not plan["levels"]
     assert plan["final"] == plan["documents"][0]["top"] == "0.0"
     assert plan["steps"]["0.0"]["is_summary"]
 

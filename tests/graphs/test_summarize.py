@@ -181,7 +181,9 @@ async def test_the_scope_says_which_summaries_there_are(
 ) -> None:
     documents = batch(Ansan=20, Busan=3)
     context = (
-        context_of(documents, scope=scope) if make == "openai" else Context(documents=documents, scope=scope, **EMBEDDED)
+        context_of(documents, scope=scope)
+        if make == "openai"
+        else Context(documents=documents, scope=scope, **EMBEDDED)
     )
     output = await run(context)
     assert output["status"] == "succeeded"
@@ -226,7 +228,7 @@ async def test_nothing_to_summarise_is_a_failure_and_no_error(documents: list[di
 
 async def test_an_empty_document_does_not_take_the_others_along() -> None:
     output = await graph.ainvoke(
-        {"documents": [{"id": "empty", "text": ""}, {"id": "town", "text": story("Ansan", 10)}]},  # type: ignore[call-overload]
+        {"documents": [{"id": "empty", "text": ""}, {"id": "town", "text": story("Ansan", 10)}]},
         context=Context(),
     )
     assert output["summary"]["text"]
@@ -302,9 +304,7 @@ async def test_every_chunk_failing_ends_as_failed_and_not_as_an_empty_success(
     assert not any(is_merge(prompt) for prompt in prompts_of(model_server))
 
 
-async def test_a_document_that_is_lost_as_a_whole_fails_alone(
-    context_of: ContextOf, model_server: ModelServer
-) -> None:
+async def test_a_document_that_is_lost_as_a_whole_fails_alone(context_of: ContextOf, model_server: ModelServer) -> None:
     model_server.fault("400_context", times=-1, match="qBusan")
     output = await run(context_of(batch(Ansan=30, Busan=3), min_coverage=0.5))
     assert output["status"] == "partial"
@@ -336,9 +336,7 @@ async def test_a_last_merge_that_fails_leaves_the_documents_summaries(
     assert all(result["summary"] for result in output["results"])
 
 
-async def test_an_answer_longer_than_its_source_is_no_summary(
-    context_of: ContextOf, model_server: ModelServer
-) -> None:
+async def test_an_answer_longer_than_its_source_is_no_summary(context_of: ContextOf, model_server: ModelServer) -> None:
     model_server.fault("echo_long", times=-1, match="qAnsan0001")
     output = await run(context_of(batch(Ansan=60), min_coverage=0.5, words=5_000, chunk_tokens=400))
     assert [lost["error"] for lost in output["coverage"]["failed"]] == ["answer_too_long"]
@@ -378,9 +376,7 @@ async def test_the_words_of_the_agreed_sentence_are_an_answer_where_no_focus_was
     assert output["coverage"]["skipped"] == []
 
 
-async def test_a_passing_fault_costs_a_call_and_loses_nothing(
-    context_of: ContextOf, model_server: ModelServer
-) -> None:
+async def test_a_passing_fault_costs_a_call_and_loses_nothing(context_of: ContextOf, model_server: ModelServer) -> None:
     undisturbed = await run(context_of(batch(Ansan=40)))
     calls = model_server.stats()["calls"]
     model_server.reset()
@@ -436,9 +432,7 @@ async def test_checkpoints_grow_with_the_number_of_chunks_and_not_with_their_len
         async with AsyncSqliteSaver.from_conn_string(str(path)) as saver:
             compiled: Any = builder.compile(checkpointer=saver, interrupt_before=["finish"])
             documents = batch(Ansan=sentences)
-            context = Context(
-                documents=documents, strategy="map_reduce", **EMBEDDED | {"chunk_tokens": chunk_tokens}
-            )
+            context = Context(documents=documents, strategy="map_reduce", **EMBEDDED | {"chunk_tokens": chunk_tokens})
             await run(context, compiled, config={"configurable": {"thread_id": "t"}})
         sizes.append(len(bytes_of(path)))
     assert sizes[1] < 1.5 * sizes[0]

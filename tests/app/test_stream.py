@@ -1,0 +1,213 @@
+"""A run as server-sent events: every event once, in order, whenever a client comes and however often it comes back."""
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from tests.app import ENGLISH, KOREAN, PROBLEM, WAIT, chapters
+from tests.model_server import ModelServer
+from tests.service import Service
+
+Json = dict[str, Any]
+
+
+class Event(NamedTuple):
+    id: int | None
+    type: str
+    data: Json
+
+
+def events(response: httpx.Response) -> Iterator[Event]:
+    """The events of a stream as they come."""
+    fields: dict[str, str] = {}
+    for line in response.iter_lines():
+        if line:
+            name, _, value = line.partition(":")
+            fields[name] = value.removeprefix(" ")
+        elif "data" in fields:
+            id = int(fields["id"]) if "id" in fields else None
+            yield Event(id, fields.get("event", "message"), json.loads(fields["data"]))
+            fields = {}
+
+
+def watch(client: httpx.Client, id: str, last: str | None = None) -> list[Event]:
+    """All events of a stream, to its end."""
+    headers = {} if last is None else {"Last-Event-ID": last}
+    with client.stream("GET", f"/v1/runs/{id}/stream", headers=headers) as response:
+        assert response.status_code == 200
+        return list(events(response))
+
+
+def post(client: httpx.Client, *texts: str, **options: Any) -> str:
+    """Post a batch, wait for its end and return the run's id."""
+    body = {"documents": [{"text": text} for text in texts], "options": options}
+    response = client.post("/v1/runs", json=body, headers=WAIT)
+    assert response.status_code == 200
+    return str(response.json()["id"])
+
+
+def start(client: httpx.Client, text: str) -> str:
+    """Post a document for the model server, to be read by chunks, and return the run's id."""
+    options = {"model": "openai:fake", "strategy": "map_reduce"}
+    response = client.post("/v1/runs", json={"documents": [{"text": text}], "options": options})
+    assert response.status_code == 202
+    return str(response.json()["id"])
+
+
+def new_text(chunks: int) -> str:
+    """A text that the ledger has not seen."""
+    return chapters(chunks, f"port {uuid4().hex[:8]}")
+
+
+def test_the_events_tell_the_run_from_queued_to_finished_in_order(client: httpx.Client) -> None:
+    id = post(client, ENGLISH, KOREAN)
+    run = client.get(f"/v1/runs/{id}").json()
+    told = watch(client, id)
+    types = [event.type for event in told]
+    assert types[:2] == ["queued", "planned"]
+    assert types[-1] == "finished"
+    assert set(types[2:-1]) == {"progress", "document"}
+    assert told[0].data == {"documents": 2}
+    assert told[1].data["maps"] + told[1].data["merges"] == run["progress"]["total"]
+    progress = [event.data["progress"]["done"] for event in told if event.type == "progress"]
+    assert progress == list(range(1, run["progress"]["total"] + 1))
+    summaries = {event.data["id"]: event.data["text"] for event in told if event.type == "document"}
+    assert summaries == {document["id"]: document["summary"]["text"] for document in run["documents"]}
+    assert told[-1].data == {"status": "succeeded", "error": None}
+
+
+def test_the_ids_count_from_one_without_a_gap_and_finished_comes_once(client: httpx.Client) -> None:
+    told = watch(client, post(client, new_text(8), KOREAN, strategy="map_reduce"))
+    assert len(told) > 8
+    assert [event.id for event in told] == list(range(1, len(told) + 1))
+    assert [event.type for event in told].count("finished") == 1
+
+
+def test_the_stream_is_one_that_browsers_and_proxies_pass_on(client: httpx.Client) -> None:
+    with client.stream("GET", f"/v1/runs/{post(client, ENGLISH)}/stream") as response:
+        assert response.headers["Content-Type"].partition(";")[0] == "text/event-stream"
+        assert "no-cache" in response.headers["Cache-Control"]
+        assert next(response.iter_lines()) == "retry: 1000"
+
+
+@pytest.mark.parametrize("seen", [0, 1, 3])
+def test_a_client_that_comes_back_gets_what_it_has_not_seen(client: httpx.Client, seen: int) -> None:
+    id = post(client, ENGLISH)
+    told = watch(client, id)
+    assert watch(client, id, last=str(seen)) == told[seen:]
+
+
+def test_a_client_that_has_seen_all_of_an_ended_run_is_sent_away(client: httpx.Client) -> None:
+    id = post(client, ENGLISH)
+    assert watch(client, id, last=str(len(watch(client, id)))) == []
+    assert watch(client, id, last="1000") == []
+
+
+@pytest.mark.parametrize("last", ["", "abc", "-1", "1.5", "\u00b2", "0x1", "7; drop table"])
+def test_a_last_event_id_that_is_none_replays_from_the_start(client: httpx.Client, last: str) -> None:
+    id = post(client, ENGLISH)
+    headers = [(b"Last-Event-ID", last.encode())]
+    with client.stream("GET", f"/v1/runs/{id}/stream", headers=headers) as response:
+        assert list(events(response)) == watch(client, id)
+
+
+@pytest.mark.parametrize("digits", [19, 30, 5_000])
+def test_a_last_event_id_of_any_length_ends_in_order(client: httpx.Client, digits: int) -> None:
+    id = post(client, ENGLISH)
+    assert watch(client, id, last="9" * digits) in ([], watch(client, id))
+
+
+def test_events_come_while_the_run_goes_on(client: httpx.Client, model_server: ModelServer) -> None:
+    model_server.hold(after=2)
+    id = start(client, new_text(6))
+    with client.stream("GET", f"/v1/runs/{id}/stream") as response:
+        coming = events(response)
+        told = [next(coming) for _ in range(4)]
+        assert [event.type for event in told] == ["queued", "planned", "progress", "progress"]
+        assert client.get(f"/v1/runs/{id}").json()["status"] == "running"
+        model_server.release()
+        told += coming
+    assert [event.id for event in told] == list(range(1, len(told) + 1))
+    assert told[-1].type == "finished"
+    assert told == watch(client, id)
+
+
+def test_a_client_that_breaks_off_and_comes_back_misses_nothing(
+    client: httpx.Client, model_server: ModelServer
+) -> None:
+    model_server.hold(after=1)
+    id = start(client, new_text(6))
+    told: list[Event] = []
+    while not told or told[-1].type != "finished":
+        headers = {"Last-Event-ID": str(told[-1].id)} if told else {}
+        with client.stream("GET", f"/v1/runs/{id}/stream", headers=headers) as response:
+            told.append(next(events(response)))  # one event a connection
+        if told[-1].type == "progress":
+            model_server.release()
+    assert [event.id for event in told] == list(range(1, len(told) + 1))
+    assert told == watch(client, id)
+
+
+def test_many_clients_see_the_same_events(client: httpx.Client, model_server: ModelServer) -> None:
+    model_server.hold()
+    id = start(client, new_text(6))
+    model_server.wait_for(lambda counts: counts["calls"] >= 1)
+    with ThreadPoolExecutor(20) as pool:
+        watching = [pool.submit(watch, client, id) for _ in range(20)]
+        model_server.release()
+        streams = [stream.result(30) for stream in watching]
+    assert all(stream == streams[0] for stream in streams)
+    assert streams[0][-1].type == "finished"
+
+
+def test_a_cancelled_run_ends_its_stream(client: httpx.Client, model_server: ModelServer) -> None:
+    model_server.hold()
+    id = start(client, new_text(3))
+    with client.stream("GET", f"/v1/runs/{id}/stream") as response:
+        coming = events(response)
+        assert next(coming).type == "queued"
+        client.post(f"/v1/runs/{id}/cancel")
+        told = list(coming)
+    assert told[-1].type == "finished"
+    assert told[-1].data == {"status": "cancelled", "error": None}
+
+
+def test_a_failed_run_says_why_at_the_end_of_its_stream(client: httpx.Client, model_server: ModelServer) -> None:
+    model_server.fault("401", times=-1)
+    last = watch(client, start(client, new_text(3)))[-1]
+    assert last.type == "finished"
+    assert last.data["status"] == "failed"
+    assert last.data["error"]["type"] == PROBLEM + "model-stopped"
+
+
+def test_the_stream_of_an_unknown_or_deleted_run_is_not_found(client: httpx.Client) -> None:
+    id = post(client, ENGLISH)
+    assert watch(client, id)
+    client.delete(f"/v1/runs/{id}")
+    for gone in (id, "nobody"):
+        response = client.get(f"/v1/runs/{gone}/stream")
+        assert response.status_code == 404
+        assert response.headers["Content-Type"] == "application/problem+json"
+        assert response.json()["type"] == PROBLEM + "run-not-found"
+
+
+def test_a_service_that_stops_says_goodbye_to_its_streams(tmp_path: Path, model_server: ModelServer) -> None:
+    settings = {"OPENAI_API_KEY": "test", "OPENAI_BASE_URL": model_server.base_url}
+    model_server.hold()
+    with Service(tmp_path / "data", **settings) as service, service.client() as client:
+        id = start(client, new_text(3))
+        with client.stream("GET", f"/v1/runs/{id}/stream") as response:
+            coming = events(response)
+            assert [next(coming).type, next(coming).type] == ["queued", "planned"]
+            with ThreadPoolExecutor() as pool:
+                ended = pool.submit(service.terminate)
+                (goodbye,) = coming
+                assert ended.result() == 0
+    assert goodbye.type == "goodbye"
+    assert goodbye.id is None  # it is no event of the run

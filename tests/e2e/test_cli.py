@@ -1,0 +1,281 @@
+"""`precis` as a process: the result on standard output, everything else beside it, and an exit code that tells."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.cli import app as cli
+from tests.e2e import attempts_of, story
+from tests.model_server import ROOT, ModelServer
+
+SAMPLES = ROOT / "samples"
+
+Precis = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def environment(tmp_path: Path, model_server: ModelServer) -> dict[str, str]:
+    """What the command line is told besides its arguments; the model server is there, but not the default."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("PRECIS_", "OPENAI_"))}
+    return own | {
+        "PRECIS_DATA_DIR": str(tmp_path / "data"),
+        "PRECIS_CHUNK_TOKENS": "200",
+        "PRECIS_MODEL": "embedded:extractive",
+        "OPENAI_API_KEY": "test",
+        "OPENAI_BASE_URL": model_server.base_url,
+    }
+
+
+@pytest.fixture
+def precis(environment: dict[str, str]) -> Precis:
+    def run(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "app", *map(str, arguments)],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            **options,
+        )
+
+    return run
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Path:
+    path = tmp_path / "ansan.txt"
+    path.write_text(story("Ansan", 40))
+    return path
+
+
+def flat(text: str) -> str:
+    """Standard error without its line breaks, which depend on the width of the terminal."""
+    return " ".join(text.split())
+
+
+# ---------------------------------------------------------------- what it prints
+
+
+def test_markdown_is_on_standard_output_alone(precis: Precis, town: Path, tmp_path: Path) -> None:
+    other = tmp_path / "busan.md"
+    other.write_text(f"# Busan\n\n{story('Busan', 40)}")
+    done = precis("summarize", town, other, "--length", "short")
+    assert done.returncode == 0, done.stderr
+    headings = re.findall(r"^#.*$", done.stdout, re.MULTILINE)
+    assert headings[0] == "# Summary"
+    assert [heading.startswith("## ") for heading in headings[1:]] == [True, True]
+    assert len(re.findall(r"q(?:Ansan|Busan)\d{4}", done.stdout)) >= 3
+    assert "\x1b" not in done.stdout
+    assert "succeeded" not in done.stdout
+    assert re.search(r"run [0-9a-f-]{36}: succeeded, \d+ model calls, 0 remembered", flat(done.stderr))
+    assert "Traceback" not in done.stderr
+
+
+def test_the_options_reach_the_model(precis: Precis, town: Path, model_server: ModelServer) -> None:
+    done = precis(
+        "summarize", town, "--model", "openai:fake", "--length", "33", "--language", "ko", "--focus", "How many boats?"
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    prompts = [call["messages"][-1]["content"] for call in model_server.calls()]
+    assert prompts
+    assert all("Write in Korean (ko)" in prompt and "How many boats?" in prompt for prompt in prompts)
+    assert "in about 33 words" in prompts[-1]
+    assert {call["model"] for call in model_server.calls()} == {"fake"}
+
+
+def test_the_same_file_a_second_time_costs_nothing_and_runs_lists_both(
+    precis: Precis, town: Path, model_server: ModelServer
+) -> None:
+    outputs = [precis("summarize", town, "--model", "openai:fake") for _ in range(2)]
+    assert outputs[0].returncode == 0, outputs[0].stderr
+    assert outputs[0].stdout == outputs[1].stdout
+    assert "0 model calls" in flat(outputs[1].stderr)
+    assert model_server.stats()["repeats"] == 0
+    done = precis("runs")
+    assert done.returncode == 0, done.stderr
+    head, newest, oldest = [line.split() for line in done.stdout.splitlines() if line.strip()]
+    assert head == ["run", "created", "status", "model", "documents", "calls"]
+    assert newest[0] > oldest[0]
+    assert [row[-4:-1] for row in (newest, oldest)] == [["succeeded", "openai:fake", "1"]] * 2
+    assert int(newest[-1]) == 0 < int(oldest[-1])
+
+
+def test_a_korean_file_in_euc_kr_is_read_as_what_it_is(precis: Precis) -> None:
+    done = precis("summarize", SAMPLES / "culture-act-euc-kr.txt", "--length", "short")
+    assert done.returncode == 0, done.stderr
+    assert "문화" in done.stdout
+    assert "\ufffd" not in done.stdout
+
+
+def test_a_pdf_and_a_web_page_are_read(precis: Precis) -> None:
+    done = precis(
+        "summarize",
+        SAMPLES / "judicial-nominations-report.pdf",
+        SAMPLES / "dropout-probes-paper.html",
+        "--length",
+        "80",
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.search("judicial|nominat|courts", done.stdout, re.IGNORECASE)
+    assert re.search("probe|syntax|dropout", done.stdout, re.IGNORECASE)
+
+
+# ---------------------------------------------------------------- how it ends
+
+
+def test_an_unreadable_file_beside_a_good_one_makes_it_partial(precis: Precis, town: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.pdf"
+    broken.write_bytes(b"%PDF-1.7\nnothing of a PDF follows")
+    done = precis("summarize", town, broken)
+    assert done.returncode == 3
+    assert "qAnsan" in done.stdout
+    assert "Not summarised: The PDF is damaged." in done.stdout
+    assert "broken.pdf: The PDF is damaged." in flat(done.stderr)
+
+
+def test_a_failing_chunk_makes_it_partial(precis: Precis, tmp_path: Path, model_server: ModelServer) -> None:
+    path = tmp_path / "long.txt"
+    path.write_text(story("Ansan", 300))
+    model_server.fault("content_filter", times=-1, match="qAnsan0100")
+    done = precis("summarize", path, "--model", "openai:fake")
+    assert done.returncode == 3
+    assert "# Summary" in done.stdout
+    assert "answer_filtered" in flat(done.stderr)
+
+
+def test_a_file_that_cannot_be_read_ends_with_one(precis: Precis, tmp_path: Path) -> None:
+    path = tmp_path / "file.txt"
+    path.write_bytes(b"\x7fELF\x00\x01\x02\x00\x00")
+    done = precis("summarize", path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "precis:" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_wrong_key_ends_with_one_and_says_so(precis: Precis, town: Path, model_server: ModelServer) -> None:
+    model_server.fault("401", times=-1)
+    done = precis("summarize", town, "--model", "openai:fake")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "The provider does not accept the API key." in flat(done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["summarize"], "files"),
+        (["summarize", "absent.txt"], "absent.txt"),
+        (["summarize", "--colour", "blue", "FILE"], "--colour"),
+        (["summarize", "--length", "3", "FILE"], "--words"),
+        (["summarize", "--language", "no such", "FILE"], "--language"),
+        (["frobnicate"], "frobnicate"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_usage_ends_with_two_and_names_what_is_wrong(
+    arguments: list[str], complaint: str, precis: Precis, town: Path
+) -> None:
+    done = precis(*[str(town) if argument == "FILE" else argument for argument in arguments])
+    assert (done.returncode, done.stdout) == (2, "")
+    assert complaint in flat(done.stderr)
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unknown_model_is_refused_before_anything_is_stored(precis: Precis, town: Path, tmp_path: Path) -> None:
+    done = precis("summarize", town, "--model", "mystery:model")
+    assert done.returncode in (1, 2)
+    assert done.stdout == ""
+    assert "mystery:model" in flat(done.stderr)
+    assert "Traceback" not in done.stderr
+    assert attempts_of(tmp_path / "data") == {}
+
+
+def test_a_wrong_setting_is_named(precis: Precis, town: Path, environment: dict[str, str]) -> None:
+    environment["PRECIS_CHUNK_TOKENS"] = "many"
+    done = precis("summarize", town)
+    assert done.returncode == 2
+    assert "chunk_tokens" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_interrupted_run_keeps_what_was_finished(
+    precis: Precis, town: Path, environment: dict[str, str], model_server: ModelServer
+) -> None:
+    model_server.hold(after=3)
+    command = [sys.executable, "-m", "app", "summarize", str(town), "--model", "openai:fake"]
+    command += ["--length", "short"]
+    environment |= {"PRECIS_CONCURRENCY": "1", "PRECIS_CHUNK_TOKENS": "100"}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    model_server.wait_for(lambda counts: counts["finished"] == 3 and counts["held"] == 1, 30)
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=30)
+    assert (process.returncode, output) == (130, "")
+    assert "What was finished is kept" in flat(errors)
+    assert "Traceback" not in errors
+    model_server.release()
+    done = precis(*command[3:])
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("# Summary")
+    assert model_server.stats()["repeats"] <= 1
+
+
+def test_a_reader_who_has_seen_enough_causes_no_trace(town: Path, environment: dict[str, str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)  # as `head` does when it has its lines
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "app", "summarize", str(town)],
+            env=environment,
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    finally:
+        os.close(writing)
+    assert "Traceback" not in done.stderr
+    assert "BrokenPipeError" not in done.stderr
+
+
+# ---------------------------------------------------------------- the other commands
+
+
+def test_migrate_makes_the_database_and_says_so(precis: Precis, tmp_path: Path) -> None:
+    done = precis("migrate")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "up to date" in done.stderr
+    assert (tmp_path / "data" / "precis.db").exists()
+
+
+def test_help_names_every_command(precis: Precis) -> None:
+    done = precis("--help")
+    assert done.returncode == 0
+    for command in cli.registered_commands:
+        assert command.callback is not None
+        assert command.callback.__name__ in done.stdout
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = """
+import sys
+from app.cli import app
+try:
+    app(["--help"], standalone_mode=True)
+except SystemExit as end:
+    assert end.code == 0
+heavy = {"fastapi", "starlette", "langgraph", "langchain_core", "langchain_openai", "openai", "sqlalchemy", "alembic",
+         "numpy", "pydantic", "pydantic_settings", "uvicorn", "tiktoken", "aiohttp", "trafilatura", "asyncio"}
+print(sorted(heavy & set(sys.modules)), file=sys.stderr)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stderr.strip() == "[]"
