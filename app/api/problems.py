@@ -105,7 +105,7 @@ def problems(*errors: type[PrecisError]) -> dict[int | str, dict[str, Any]]:
             },
         )
         response["description"] = (
-            response["description"] + "\n" if response["description"] else ""
+            response["description"] + "\n\n" if response["description"] else ""
         ) + f"`{error.type()}`: {error.title()}"
         response["content"]["application/problem+json"]["examples"][error.__name__] = {"value": error().problem()}
     return responses

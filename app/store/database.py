@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Executable, event, make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 GROUP_SECONDS = 0.01  # how long a write waits for others to share its transaction
@@ -80,20 +80,31 @@ class Database:
         while self._waiting:
             await asyncio.sleep(GROUP_SECONDS)
             writes, self._waiting = self._waiting, []
-            try:
-                async with self.begin() as session:
-                    for statement, rows in _grouped(writes):
-                        await session.execute(statement, rows)
-            except (SQLAlchemyError, sqlite3.Error) as error:
-                logger.error("%d writes failed: %s", len(writes), error)
-                for write in writes:
-                    if not write.done.done():
-                        write.done.set_exception(error)
-                        write.done.exception()  # a writer may have been cancelled meanwhile: nobody else reads it then
-            else:
-                for write in writes:
-                    if not write.done.done():
-                        write.done.set_result(None)
+            if await self._commit(writes) or len(writes) == 1:
+                continue
+            # One bad row spoils the transaction that it shares; it must not spoil the others' writes.
+            for write in writes:
+                await self._commit([write])
+
+    async def _commit(self, writes: Sequence[_Write]) -> bool:
+        """Write in one transaction and settle the futures; return False, with none settled, if several failed as one."""
+        try:
+            async with self.begin() as session:
+                for statement, rows in _grouped(writes):
+                    await session.execute(statement, rows)
+        except (SQLAlchemyError, sqlite3.Error) as error:
+            if len(writes) > 1 and not isinstance(error, OperationalError):
+                return False
+            logger.error("%d writes failed: %s", len(writes), error)
+            for write in writes:
+                if not write.done.done():
+                    write.done.set_exception(error)
+                    write.done.exception()  # a writer may have been cancelled meanwhile: nobody else reads it then
+        else:
+            for write in writes:
+                if not write.done.done():
+                    write.done.set_result(None)
+        return True
 
 
 def _grouped(writes: Sequence[_Write]) -> list[tuple[Executable, list[dict[str, Any]]]]:

@@ -12,12 +12,13 @@ import json
 import random
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol
 
-from graphs.models.failures import CallTimedOut, LedgerEntryLost, Transient
+from graphs.models.failures import CallFailed, CallTimedOut, LedgerEntryLost, Transient
 from graphs.models.gate import Gate
 
 ATTEMPTS = 5  # of one call, waits that the provider asked for not counted
@@ -25,6 +26,7 @@ BACKOFF_SECONDS = 0.5  # before the second attempt; doubles, with full jitter
 BACKOFF_LIMIT_SECONDS = 20.0
 DEADLINE_SECONDS = 120.0  # of one attempt, from the request's first byte to the answer's last
 CONCURRENCY = 16  # calls in flight to one provider
+FIRST_CALL_SECONDS = 5.0  # that others wait for the first call to a model
 RECENT_ANSWERS = 2_000  # kept in memory, so that a merge seldom reads back what its maps have just written
 
 
@@ -119,6 +121,8 @@ class Calls:
         self.concurrency = concurrency
         self.gates: dict[str, Gate] = {}
         self._flights: dict[str, _Flight] = {}
+        self._answering: set[str] = set()  # models that have reacted with anything but a refusal of the run
+        self._first_turns: dict[str, asyncio.Lock] = {}
         self._recent: OrderedDict[str, Answer] = OrderedDict()
 
     async def ask(self, call: Call) -> Answer:
@@ -175,11 +179,37 @@ class Calls:
             self._recent.popitem(last=False)
         return answer
 
+    @asynccontextmanager
+    async def _alone_if_first(self, model: str) -> AsyncIterator[None]:
+        """Let the first call to a model go alone: a wrong key or name then costs a call or two, not one a task."""
+        turn = self._first_turns.setdefault(model, asyncio.Lock())
+        holds_turn = False
+        if model not in self._answering:
+            try:
+                async with asyncio.timeout(FIRST_CALL_SECONDS):
+                    await turn.acquire()
+            except TimeoutError:  # a slow model is no wrong one
+                self._answering.add(model)
+            else:
+                holds_turn = model not in self._answering
+                if not holds_turn:
+                    turn.release()
+        try:
+            yield
+        except CallFailed:
+            self._answering.add(model)  # badly, but it is there and takes the key
+            raise
+        else:
+            self._answering.add(model)
+        finally:
+            if holds_turn:
+                turn.release()
+
     async def _perform(self, call: Call) -> Answer:
         gate = self.gate(call.provider)
         attempt = 1
         while True:
-            async with gate.turn():
+            async with self._alone_if_first(call.model), gate.turn():
                 started = time.monotonic()
                 try:
                     async with asyncio.timeout(self.deadline_seconds):

@@ -5,7 +5,7 @@ Retries and the total deadline are not here but in `calls`: the SDK's own retrie
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import httpx2
@@ -44,7 +44,9 @@ _OVERFLOW = re.compile(
     r"|too many tokens|prompt is too long|input length",
     re.IGNORECASE,
 )
-_THINKING = re.compile(r"<think>.*?</think>\s*|^.*?</think>\s*", re.DOTALL)
+_THINKING = re.compile(r"<think>.*?</think>\s*|^.*?</think>\s*|^\s*<think>.*", re.DOTALL)
+CHARACTERS_PER_TOKEN = 4  # to estimate what a server does not state
+ANSWER_BYTES = 4 * 1024 * 1024  # of one response; the longest summary is a hundredth of it
 
 
 def open_http_client(deadline_seconds: float) -> httpx2.AsyncClient:
@@ -57,7 +59,31 @@ def open_http_client(deadline_seconds: float) -> httpx2.AsyncClient:
         ),
         timeout=httpx2.Timeout(deadline_seconds, connect=CONNECT_SECONDS),
         trust_env=True,
+        event_hooks={"response": [_cap_answer]},
     )
+
+
+class _Capped(httpx2.AsyncByteStream):
+    """A response's body that ends in an error when it grows too large."""
+
+    def __init__(self, stream: httpx2.AsyncByteStream) -> None:
+        self._stream = stream
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        received = 0
+        async for part in self._stream:
+            received += len(part)
+            if received > ANSWER_BYTES:
+                raise AnswerMalformed(f"It is larger than {ANSWER_BYTES:,} bytes.")
+            yield part
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+async def _cap_answer(response: httpx2.Response) -> None:
+    assert isinstance(response.stream, httpx2.AsyncByteStream)
+    response.stream = _Capped(response.stream)
 
 
 class ChatModel:
@@ -87,10 +113,8 @@ class ChatModel:
             message = await self._chat.ainvoke(list(messages), max_tokens=max_tokens)
         except openai.APIStatusError as error:
             raise _status_fault(error) from error
-        except openai.APITimeoutError as error:
-            raise Transient("The connection timed out.", gives_up_as=CallTimedOut) from error
         except openai.APIConnectionError as error:
-            raise Transient(f"{error} {error.__cause__ or ''}".strip(), gives_up_as=ProviderUnavailable) from error
+            raise _connection_fault(error) from error
         except (
             openai.OpenAIError,
             json.JSONDecodeError,
@@ -102,10 +126,10 @@ class ChatModel:
         ) as error:
             # The SDK and LangChain read an answer without checking it: what is no chat completion ends in any of these.
             raise Transient(f"{type(error).__name__}: {error}"[:300], gives_up_as=AnswerMalformed) from error
-        return _read(message)
+        return _read(message, prompt_characters=sum(len(content) for _, content in messages))
 
 
-def _read(message: AIMessage) -> Answer:
+def _read(message: AIMessage, prompt_characters: int) -> Answer:
     """Return the answer if it may be called one."""
     reason = message.response_metadata.get("finish_reason")
     text = _THINKING.sub("", message.text).strip()
@@ -118,7 +142,25 @@ def _read(message: AIMessage) -> Answer:
     if not text:
         raise Transient("", gives_up_as=AnswerEmpty)
     usage: dict[str, Any] = dict(message.usage_metadata or {})
-    return Answer(text, prompt_tokens=usage.get("input_tokens", 0), completion_tokens=usage.get("output_tokens", 0))
+    return Answer(
+        text,
+        prompt_tokens=usage.get("input_tokens") or prompt_characters // CHARACTERS_PER_TOKEN,
+        completion_tokens=usage.get("output_tokens") or len(message.text) // CHARACTERS_PER_TOKEN,
+    )
+
+
+def _connection_fault(error: openai.APIConnectionError) -> Exception:
+    """Name a failed connection by what first went wrong: the SDK takes a refused one for a time-out."""
+    causes: list[BaseException] = [error]
+    while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None:
+        causes.append(cause)
+    for cause in causes:
+        if isinstance(cause, AnswerMalformed):
+            return cause
+    detail = str(causes[-1])[:300]
+    if any(isinstance(cause, TimeoutError) for cause in causes):
+        return Transient(detail, gives_up_as=CallTimedOut)
+    return Transient(detail, gives_up_as=ProviderUnavailable)
 
 
 def _status_fault(error: openai.APIStatusError) -> Exception:

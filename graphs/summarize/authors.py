@@ -130,5 +130,5 @@ def part_title(documents: Documents, part: Result) -> str:
     """Return how a merge names one of its parts."""
     if part["document"] is None:
         return "Several documents"
-    title = documents[part["document"]].title
+    title = prompts.shown_title(documents[part["document"]].title)
     return f"{title}, part {part['part'] + 1} of {part['parts']}" if part["parts"] > 1 else title

@@ -133,5 +133,7 @@ def _verdict(
     reached = coverage["summarised"] + sum(lost["end"] - lost["start"] for lost in coverage["skipped"])
     if not coverage["characters"] or reached < min_coverage * coverage["characters"]:
         return "failed"
+    if lacks_batch and not any(result["summary"] for result in results):
+        return "failed"
     whole = not coverage["failed"] and not lacks_batch and all(result["status"] == "succeeded" for result in results)
     return "succeeded" if whole else "partial"

@@ -21,12 +21,17 @@ from graphs.text.words import count_words
 
 SECTION_STEPS = 100  # Sends in one superstep: LangGraph's cost grows with the square of their number
 FAN_IN = 32  # partials that one merge takes at most, however large the window: a model skims longer lists
-WINDOW_SHARE = 0.5  # of the window that a chunk, or the partials of one merge, may fill
+WINDOW_SHARE = (
+    0.5  # of the window that a chunk, or the partials of one merge, may fill: a model reads the rest less well
+)
+ANSWER_SHARE = 0.2  # of the window that is kept for the answer
 PARTIAL_WORDS = (60, 250)  # a map's answer, at least and at most
 TOKENS_PER_WORD = 4  # upper bound over the languages that o200k_base knows well; the answer's hard limit
 ANSWER_SLACK_TOKENS = 64
-JOINT_TOKENS = 6  # per part of a merge: the number, line breaks, and what tokens do at a seam
+JOINT_TOKENS = 24  # per part of a merge: its number, "part 12 of 34", line breaks, and what tokens do at a seam
+MESSAGE_TOKENS = 12  # that the chat protocol adds to a message, with some to spare
 SMALLEST_SUMMARY_WORDS = 12
+LEAST_MATERIAL_TOKENS = 64  # of a prompt: with less, it would be all instruction
 WHOLE_CHUNKS = (
     4  # a document of up to so many chunks is read whole, if the window allows: merging costs more than it brings
 )
@@ -72,10 +77,13 @@ class _Planner:
         self.options = options
         self.facts = facts
         self.tokens = tokens
-        self.room = int(facts.window_tokens * WINDOW_SHARE)  # tokens of material in one prompt
-        self.chunk_tokens = min(chunk_tokens, self.room)
+        self.room = int(facts.window_tokens * WINDOW_SHARE)  # tokens of material in one prompt, at most
+        self.prompt_tokens = int(facts.window_tokens * (1 - ANSWER_SHARE))  # of a prompt, at most
+        self.most_words = (int(facts.window_tokens * ANSWER_SHARE) - ANSWER_SLACK_TOKENS) // TOKENS_PER_WORD
+        self.chunk_tokens = chunk_tokens
         self.steps: dict[str, Step] = {}
         self._overheads: dict[tuple[bool, str], int] = {}
+        self._titles: dict[str, int] = {}  # tokens of each document's title, as a prompt shows it
 
     def plan(self, documents: Documents) -> Plan:
         planned = [self._document(position, document) for position, document in enumerate(documents)]
@@ -92,6 +100,7 @@ class _Planner:
     def _document(self, position: int, document: Document) -> DocumentPlan:
         """Plan one document: its chunks and the merges up to its summary."""
         language = detect_language(document.text)
+        (self._titles[document.id],) = self.tokens.count([prompts.shown_title(document.title)])
         chunks = self._chunks(document, language)
         counts = [count_words(document.text[chunk.start : chunk.end]) for chunk in chunks]
         source_words = sum(counts)
@@ -124,18 +133,20 @@ class _Planner:
         )
 
     def _chunks(self, document: Document, language: str) -> list[Chunk]:
-        chunks = chunk_document(document.text, self.tokens, self.chunk_tokens, language)
+        room = min(self.room, self._material(self._language(language), self._titles[document.id], merge=False))
+        limit = min(self.chunk_tokens, room)
+        chunks = chunk_document(document.text, self.tokens, limit, language)
         if len(chunks) < 2 or self.options.strategy == "map_reduce":
             return chunks
         start, end = chunks[0].start, chunks[-1].end
         (tokens,) = self.tokens.count([document.text[start:end]])
         if self.options.strategy == "single":
-            if tokens > self.room:
+            if tokens > room:
                 raise DoesNotFit(
-                    f"{document.title!r} has {tokens:,} tokens; one call of {self.facts.name} takes {self.room:,}."
+                    f"{document.title!r} has {tokens:,} tokens; one call of {self.facts.name} takes {room:,}."
                 )
             return [Chunk(start, end, tokens)]
-        return [Chunk(start, end, tokens)] if tokens <= min(self.room, WHOLE_CHUNKS * self.chunk_tokens) else chunks
+        return [Chunk(start, end, tokens)] if tokens <= min(room, WHOLE_CHUNKS * limit) else chunks
 
     def _merge_across(self, tops: Sequence[Step], planned: Sequence[DocumentPlan]) -> str:
         """Plan the merges from the documents' summaries to the batch's; return the last one's id."""
@@ -153,27 +164,42 @@ class _Planner:
     ) -> Step | None:
         """Add levels of merges until one step is left; return it, or None for an empty layer."""
         layer = list(layer)
-        while len(layer) > 1:
-            groups = list(self._groups(layer))
-            numbers = count()
-            level = max(step["level"] for step in layer) + 1
+        for round in count(1):
+            if len(layer) < 2:
+                break
+            groups = list(self._groups(layer, language))
             last = len(groups) == 1
             layer = [
                 group[0]
                 if len(group) == 1
-                else self._merge(f"{prefix}{level}.{next(numbers)}", group, document, target, language, last=last)
-                for group in groups
+                else self._merge(f"{prefix}{round}.{number}", group, document, target, language, last=last)
+                for number, group in enumerate(groups)
             ]
         return layer[0] if layer else None
 
-    def _groups(self, layer: Sequence[Step]) -> Iterator[list[Step]]:
-        """Divide a layer, in order, into as few balanced groups as fit one merge prompt each."""
-        widest = max(step["max_tokens"] for step in layer) + prompts.TITLE_CHARACTERS + JOINT_TOKENS
-        fan_in = max(2, min(FAN_IN, self.room // widest))
+    def _groups(self, layer: Sequence[Step], language: str) -> Iterator[list[Step]]:
+        """Divide a layer, in order, into as few balanced groups as fit one merge prompt each. Raises `DoesNotFit`."""
+        widest = max(self._part_tokens(step) for step in layer)
+        material = self._material(language, 0, merge=True)
+        if material < 2 * widest:
+            raise DoesNotFit(f"The window of {self.facts.name} is too small to merge two partial summaries.")
+        fan_in = max(2, min(FAN_IN, min(self.room, material) // widest))
         number = math.ceil(len(layer) / fan_in)
         borders = [round(index * len(layer) / number) for index in range(number + 1)]
         for left, right in pairwise(borders):
             yield list(layer[left:right])
+
+    def _part_tokens(self, step: Step) -> int:
+        """Tokens of a partial in a merge prompt, at most."""
+        title = self._titles[step["document"]] if step["document"] is not None else 0
+        return step["max_tokens"] + title + JOINT_TOKENS
+
+    def _material(self, language: str, title_tokens: int, *, merge: bool) -> int:
+        """Tokens of material that a prompt has room for. Raises `DoesNotFit` when the rest leaves none."""
+        material = self.prompt_tokens - self._overhead(language, merge=merge) - title_tokens
+        if material < LEAST_MATERIAL_TOKENS:
+            raise DoesNotFit(f"The window of {self.facts.name} is too small for the focus and the title.")
+        return material
 
     def _map(
         self,
@@ -199,7 +225,7 @@ class _Planner:
             words=words,
             language=language,
             source_words=source_words,
-            prompt_tokens=self._overhead(language, merge=False) + chunk.tokens,
+            prompt_tokens=self._overhead(language, merge=False) + self._titles[document.id] + chunk.tokens,
             max_tokens=_answer_tokens(words),
             is_summary=False,
         )
@@ -208,8 +234,8 @@ class _Planner:
         self, id: str, group: Sequence[Step], document: str | None, target: int, language: str, *, last: bool
     ) -> Step:
         words = sum(step["words"] for step in group)
-        material = sum(step["max_tokens"] + prompts.TITLE_CHARACTERS + JOINT_TOKENS for step in group)
-        budget = target if last else min(max(target, PARTIAL_WORDS[1]), max(1, words // 2))
+        material = sum(self._part_tokens(step) for step in group)
+        budget = target if last else min(max(target, PARTIAL_WORDS[1]), max(1, words // 2), self.most_words)
         step = Step(
             id=id,
             document=document,
@@ -235,37 +261,28 @@ class _Planner:
 
     def _target(self, source_words: int) -> int:
         """Words of a summary: what the caller wants, but no more than half of the source."""
-        return min(self.options.target_words, max(SMALLEST_SUMMARY_WORDS, source_words // 2))
+        return min(self.options.target_words, max(SMALLEST_SUMMARY_WORDS, source_words // 2), self.most_words)
 
     def _partial_words(self, words: int, source_words: int, target: int) -> int:
         """Words of a chunk's partial: its share of two and a half summaries, within bounds, at most half of the
         chunk.
         """
         share = round(2.5 * target * words / max(1, source_words))
-        return max(SMALLEST_SUMMARY_WORDS, min(max(PARTIAL_WORDS[0], share), PARTIAL_WORDS[1], words // 2))
+        most = min(PARTIAL_WORDS[1], self.most_words, words // 2)
+        return max(SMALLEST_SUMMARY_WORDS, min(max(PARTIAL_WORDS[0], share), most))
 
     def _overhead(self, language: str, *, merge: bool) -> int:
-        """Return the tokens of a prompt without its material, at most."""
+        """Tokens of a prompt without its material and title, at most."""
         if (merge, language) not in self._overheads:
-            title = (
-                "\N{HANGUL SYLLABLE BBWELG}" * prompts.TITLE_CHARACTERS
-            )  # a rare syllable: as many tokens as a title can have
+            focus = self.options.focus
             if merge:
-                messages = prompts.merge_messages(parts=[], words=9_999, language=language, focus=self.options.focus)
+                messages = prompts.merge_messages(parts=[], words=9_999, language=language, focus=focus)
             else:
                 messages = prompts.map_messages(
-                    title=title,
-                    text="",
-                    part=99_998,
-                    parts=99_999,
-                    words=9_999,
-                    language=language,
-                    focus=self.options.focus,
+                    title="", text="", part=99_998, parts=99_999, words=9_999, language=language, focus=focus
                 )
-            # 8 tokens a message: what the chat protocol itself adds, with some to spare.
-            self._overheads[merge, language] = sum(self.tokens.count([content for _, content in messages])) + 8 * len(
-                messages
-            )
+            counts = self.tokens.count([content for _, content in messages])
+            self._overheads[merge, language] = sum(counts) + MESSAGE_TOKENS * len(messages)
         return self._overheads[merge, language]
 
     def _sections(self, final: str) -> list[list[str]]:

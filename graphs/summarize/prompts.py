@@ -35,7 +35,7 @@ You merge partial summaries, which stand in the order of their sources, into one
 class Part(NamedTuple):
     """A partial summary on its way into a merge."""
 
-    title: str
+    title: str  # one line
     text: str
 
 
@@ -44,13 +44,13 @@ def map_messages(
 ) -> Messages:
     """Return the messages of one map call."""
     place = f"Part {part + 1} of {parts} of: " if parts > 1 else "Title: "
-    material = f"{place}{_one_line(title)}\n\n{text}"
+    material = f"{place}{shown_title(title)}\n\n{text}"
     return [("system", _MAP), ("user", f"{_enclose(material)}\n\n{_task(words, language, focus)}")]
 
 
 def merge_messages(*, parts: Sequence[Part], words: int, language: str, focus: str | None) -> Messages:
     """Return the messages of one collapse or reduce call."""
-    material = "\n\n".join(f"[{number}] {_one_line(part.title)}\n{part.text}" for number, part in enumerate(parts, 1))
+    material = "\n\n".join(f"[{number}] {part.title}\n{part.text}" for number, part in enumerate(parts, 1))
     return [("system", _MERGE), ("user", f"{_enclose(material)}\n\n{_task(words, language, focus)}")]
 
 
@@ -77,5 +77,6 @@ def _enclose(material: str) -> str:
     return f"<material-{mark}>\n{material}\n</material-{mark}>"
 
 
-def _one_line(title: str) -> str:
+def shown_title(title: str) -> str:
+    """Return a title as a prompt shows it: one line, not too long."""
     return " ".join(title.split())[:TITLE_CHARACTERS]

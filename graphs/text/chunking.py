@@ -70,6 +70,8 @@ def _is_full(group: list[_Piece], filled: int, more: int, left: int, limit: int)
 def _pieces(text: str, tokens: TokenCounter, limit: int, language: str) -> list[_Piece]:
     """Return sentences with their token counts, over-long ones already cut."""
     sentences = split_sentences(text, language)
+    if not sentences:
+        return []
     # A sentence is counted with the white space behind it, so that the sum over a chunk is not below the chunk's own
     # count.
     ends = [start for start, _ in sentences[1:]] + [len(text)]

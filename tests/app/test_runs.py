@@ -428,7 +428,7 @@ def test_markdown_holds_the_summary_of_the_batch_and_of_each_document(client: ht
     for part in parts:
         place = markdown.index(part, place) + len(part)
     assert "1 of the documents could not be read" in markdown
-    assert "The document holds no text" in markdown
+    assert "The document holds no words" in markdown
 
 
 def test_a_run_that_has_not_ended_has_no_summary_yet(client: httpx.Client, held: ModelServer) -> None:

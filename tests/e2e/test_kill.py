@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.e2e import (
@@ -49,17 +50,15 @@ def service_of(data_dir: Path, model_server: ModelServer, **settings: object) ->
     return Service(data_dir, OPENAI_BASE_URL=model_server.base_url, **given)
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory, shared_model_server: ModelServer) -> Json:
-    """The same batch, run to its end by a process that nobody kills."""
-    shared_model_server.reset()
-    with service_of(tmp_path_factory.mktemp("undisturbed") / "data", shared_model_server) as service:
-        with service.client() as client:
-            run = ended(client, post(client, BATCH))
-            assert_told_once(client, run)
+@pytest.fixture
+def undisturbed(client: httpx.Client, model_server: ModelServer) -> Json:
+    """The same batch, run to its end over other data by a process that nobody kills."""
+    run = ended(client, post(client, BATCH))
     assert run["status"] == "succeeded"
     assert sum(document["chunks"] for document in run["documents"]) >= 40
-    assert shared_model_server.stats()["finished"] == run["usage"]["calls"] == run["progress"]["total"]
+    assert_told_once(client, run)
+    assert run["usage"]["calls"] + run["usage"]["remembered"] == run["progress"]["total"]
+    model_server.reset()
     return run
 
 
@@ -95,28 +94,6 @@ def assert_undisturbed(service: Service, id: str, expected: Json) -> Json:
     return run
 
 
-def test_a_run_killed_in_the_map_ends_as_if_nothing_had_been(
-    start: StartService, model_server: ModelServer, undisturbed: Json
-) -> None:
-    total = undisturbed["progress"]["total"]
-    service = start()
-    model_server.hold(after=17)
-    with service.client() as client:
-        id = post(client, BATCH)
-    kill_after(17, service, model_server)
-    reported = reported_texts(service.data_dir, id)
-    before = model_server.stats()["calls"]
-    service.start()
-    model_server.wait_for(lambda counts: counts["calls"] > before, RESUME_SECONDS)
-    model_server.release()
-    assert_undisturbed(service, id, undisturbed)
-    stats = model_server.stats()
-    assert stats["repeats"] <= IN_FLIGHT
-    assert stats["finished"] == total + stats["repeats"]
-    assert asked_again(model_server, reported, before) == []
-    assert attempts_of(service.data_dir) == {id: 2}
-
-
 @pytest.mark.parametrize("lost_checkpoints", [0, 1])
 def test_a_run_killed_in_the_last_merge_pays_for_that_alone(
     lost_checkpoints: int, start: StartService, model_server: ModelServer, undisturbed: Json
@@ -137,7 +114,7 @@ def test_a_run_killed_in_the_last_merge_pays_for_that_alone(
     assert run["usage"]["calls"] + run["usage"]["remembered"] == total
 
 
-def test_a_run_killed_twice_ends_as_if_nothing_had_been(
+def test_a_run_killed_twice_in_the_map_ends_as_if_nothing_had_been(
     start: StartService, model_server: ModelServer, undisturbed: Json
 ) -> None:
     total = undisturbed["progress"]["total"]
@@ -146,8 +123,10 @@ def test_a_run_killed_twice_ends_as_if_nothing_had_been(
     with service.client() as client:
         id = post(client, BATCH)
     kill_after(9, service, model_server)
+    before = model_server.stats()["calls"]
     model_server.hold(after=21)
     service.start()
+    model_server.wait_for(lambda counts: counts["calls"] > before, RESUME_SECONDS)
     kill_after(30, service, model_server)
     reported = reported_texts(service.data_dir, id)
     before = model_server.stats()["calls"]

@@ -5,29 +5,44 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
+from contextlib import contextmanager
 
 import pytest
 
 from tests.e2e import Service, assert_told_once, attempts_of, batch, ended, post, story
 from tests.model_server import ModelServer
-from tests.service import wait_until
 
 IN_FLIGHT = 4  # calls of each process
 TAKEOVER_SECONDS = 5.0  # a dead process is noticed at once; only a silent one has its lease run out
 
 
-@pytest.fixture
-def service(tmp_path: Path, model_server: ModelServer) -> Iterator[Service]:
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory, shared_model_server: ModelServer) -> Iterator[Service]:
     with Service(
-        tmp_path / "data",
+        tmp_path_factory.mktemp("shared") / "data",
         OPENAI_API_KEY="test",
-        OPENAI_BASE_URL=model_server.base_url,
+        OPENAI_BASE_URL=shared_model_server.base_url,
         chunk_tokens=200,
         concurrency=IN_FLIGHT,
     ) as service:
         yield service
-        model_server.release()
+
+
+@pytest.fixture
+def service(shared: Service, model_server: ModelServer) -> Iterator[Service]:
+    """A service whose data another process uses, too."""
+    yield shared
+    model_server.release()
+
+
+@contextmanager
+def frozen(service: Service) -> Iterator[None]:
+    """The service does nothing for a while, so that another process claims what comes."""
+    service.process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        service.process.send_signal(signal.SIGCONT)
 
 
 def start_summarize(service: Service, server: ModelServer, town: str) -> subprocess.Popen[str]:
@@ -55,10 +70,11 @@ def test_a_run_that_the_command_line_drives_is_left_alone_by_the_service(
     service: Service, model_server: ModelServer
 ) -> None:
     model_server.hold(after=1)
-    process = start_summarize(service, model_server, "Ansan")
-    model_server.wait_for(lambda counts: counts["held"] == IN_FLIGHT, 30)
+    with frozen(service):
+        process = start_summarize(service, model_server, "Driven")
+        model_server.wait_for(lambda counts: counts["held"] == IN_FLIGHT, 30)
     with service.client() as client:
-        (head,) = client.get("/v1/runs").json()["runs"]
+        head = client.get("/v1/runs").json()["runs"][0]
         assert head["status"] == "running"
         # The service has looked at the queue while the other run was under way: it has done one of its own.
         own = ended(client, post(client, batch("Busan", sentences=20, model="embedded:extractive")))
@@ -69,7 +85,7 @@ def test_a_run_that_the_command_line_drives_is_left_alone_by_the_service(
         run = ended(client, head["id"])
         assert run["summary"]["text"] in output
         assert_told_once(client, run)
-    assert set(attempts_of(service.data_dir).values()) == {1}
+    assert attempts_of(service.data_dir)[run["id"]] == attempts_of(service.data_dir)[own["id"]] == 1
     stats = model_server.stats()
     assert (stats["repeats"], stats["cancelled"]) == (0, 0)
     assert stats["finished"] == run["usage"]["calls"]
@@ -79,41 +95,39 @@ def test_the_service_takes_over_at_once_when_the_command_line_is_killed(
     service: Service, model_server: ModelServer
 ) -> None:
     model_server.hold(after=5)
-    process = start_summarize(service, model_server, "Ansan")
-    model_server.wait_for(lambda counts: counts["finished"] == 5 and counts["held"] == IN_FLIGHT, 30)
+    with frozen(service):
+        process = start_summarize(service, model_server, "Killed")
+        model_server.wait_for(lambda counts: counts["finished"] == 5 and counts["held"] == IN_FLIGHT, 30)
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    model_server.wait_for(
-        lambda counts: counts["held"] == IN_FLIGHT and counts["cancelled"] == IN_FLIGHT, TAKEOVER_SECONDS
-    )
+    model_server.wait_for(lambda counts: counts["cancelled"] == IN_FLIGHT and counts["held"] > 0, TAKEOVER_SECONDS)
     model_server.release()
     with service.client() as client:
-        (head,) = client.get("/v1/runs").json()["runs"]
+        head = client.get("/v1/runs").json()["runs"][0]
         run = ended(client, head["id"])
         assert run["status"] == "succeeded"
         assert_told_once(client, run)
-    assert attempts_of(service.data_dir) == {run["id"]: 2}
+    assert attempts_of(service.data_dir)[run["id"]] == 2
     assert model_server.stats()["repeats"] <= IN_FLIGHT
 
 
 def test_runs_of_both_are_each_done_once(service: Service, model_server: ModelServer) -> None:
     model_server.latency(0.02)
     with service.client() as client:
-        processes = [start_summarize(service, model_server, f"Cli{letter}") for letter in "ab"]
-        ids = [post(client, batch(f"Http{letter}", sentences=60)) for letter in "abcdefghijkl"]  # more than run at once
-        for process in processes:
-            output, errors = process.communicate(timeout=120)
-            assert process.returncode == 0, errors
-            assert output.startswith("# Summary")
-        heads = wait_until(
-            lambda: (heads := client.get("/v1/runs").json()["runs"]) and len(heads) == len(ids) + 2 and heads
-        )
-        runs = [ended(client, head["id"]) for head in heads]
-        assert set(ids) < {run["id"] for run in runs}
+        known = {run["id"] for run in client.get("/v1/runs").json()["runs"]}
+        process = start_summarize(service, model_server, "Cli")
+        ids = {post(client, batch(f"Http{letter}", sentences=60)) for letter in "abcdefghij"}  # more than run at once
+        output, errors = process.communicate(timeout=120)
+        assert process.returncode == 0, errors
+        assert output.startswith("# Summary")
+        new = {run["id"] for run in client.get("/v1/runs").json()["runs"]} - known
+        assert len(new) == len(ids) + 1
+        assert ids < new
+        runs = [ended(client, id) for id in sorted(new)]
         for run in runs:
             assert run["status"] == "succeeded"
             assert_told_once(client, run)
-    # A run that the command line gives back when its own is done goes on elsewhere, but no finished call is repeated.
+    # A run that the command line gives back when its own is done goes on elsewhere, and no finished call is repeated.
     stats = model_server.stats()
     assert stats["finished"] - stats["repeats"] == len(stats["by_key"]) == sum(run["progress"]["total"] for run in runs)
-    assert stats["repeats"] <= IN_FLIGHT * len(processes)
+    assert stats["repeats"] <= IN_FLIGHT

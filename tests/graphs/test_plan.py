@@ -134,11 +134,12 @@ def tops_of(plan: Plan) -> list[str]:
     return [plan["final"]] if plan["final"] else tops
 
 
-def walk(plan: Plan, id: str) -> Iterator[str]:
+def walk(plan: Plan, id: str, above: tuple[str, ...] = ()) -> Iterator[str]:
     """Yield a step and all beneath it, a step once for every way that leads to it."""
+    assert id not in above, "a merge has itself beneath it"
     yield id
     for lower in plan["steps"][id]["inputs"]:
-        yield from walk(plan, lower)
+        yield from walk(plan, lower, (*above, id))
 
 
 def depth_of(plan: Plan, id: str) -> int:
@@ -258,6 +259,13 @@ def test_a_large_batch_is_sent_in_supersteps_of_about_a_hundred(documents: int, 
     assert len(plan["sections"]) <= 1.5 * SECTION_STEPS
     assert all(len(level) <= 1.5 * SECTION_STEPS for level in plan["levels"])
     assert plan_cost(plan).depth <= 5
+
+
+def test_no_two_merges_share_an_id_where_long_documents_stand_behind_short_ones() -> None:
+    documents = batch([("en", 100, "A"), ("en", 100, "B"), ("en", 400, "C")])
+    plan = make_plan(documents, Options(length="long"), model_facts("openai:gpt-4"), 600)
+    assert [document["chunks"] > 1 for document in plan["documents"]] == [False, False, True]
+    assert_sound(plan, documents)
 
 
 def test_one_short_document_is_one_call() -> None:
