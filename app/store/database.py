@@ -87,7 +87,7 @@ class Database:
                 await self._commit([write])
 
     async def _commit(self, writes: Sequence[_Write]) -> bool:
-        """Write in one transaction and settle the futures; return False, with none settled, if several failed as one."""
+        """Write in one transaction and settle the futures; return False, none settled, if several failed as one."""
         try:
             async with self.begin() as session:
                 for statement, rows in _grouped(writes):
