@@ -18,7 +18,7 @@ from sqlalchemy import Executable, event, make_url
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
-GROUP_SECONDS = 0.01  # how long a write waits for others to share its transaction
+GROUP_SECONDS = 0.005  # how long a write waits for others to share its transaction
 READERS = 4  # connections
 BUSY_SECONDS = 30.0  # how long a statement waits for another process that holds the write lock
 WAL_LIMIT_BYTES = 64 * 1024 * 1024  # the log is cut back to this after a checkpoint

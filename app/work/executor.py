@@ -103,15 +103,13 @@ async def _drive(run: Run, rows: Sequence[DocumentRow], resources: Resources, jo
         window_tokens=resources.settings.window_tokens,
     )
     snapshot = await graph.aget_state(config)
+    if "status" not in snapshot.values and snapshot.created_at is not None and not snapshot.next:
+        await forget_checkpoints(run.id, resources)  # they lead nowhere: a power cut took the last ones
+        snapshot = await graph.aget_state(config)
+    if "plan" in snapshot.values:
+        journal.planned(plan_cost(snapshot.values["plan"]))
     if "status" in snapshot.values:  # the graph had ended; only the run's end was not written
         return cast("Outcome", snapshot.values)
-    if (
-        snapshot.created_at is not None and not snapshot.next
-    ):  # checkpoints that lead nowhere: a power cut took the last ones
-        await forget_checkpoints(run.id, resources)
-        snapshot = await graph.aget_state(config)
-    if snapshot.values.get("plan"):
-        journal.planned(plan_cost(snapshot.values["plan"]))
     start: Any = None if snapshot.created_at is not None else {"documents": []}
     output: Outcome | None = None
     # LangGraph's default durability, "async", is enough: what must not be lost is in the ledger before a node returns,

@@ -172,8 +172,7 @@ class Calls:
         if known is not None:
             answer = replace(known, key=call.key, remembered=True)
         else:
-            answer = replace(await self._perform(call), key=call.key)
-            await self.ledger.keep(call, answer)
+            answer = await self._perform(call)
         self._recent[call.key] = answer
         if len(self._recent) > RECENT_ANSWERS:
             self._recent.popitem(last=False)
@@ -213,8 +212,11 @@ class Calls:
                 started = time.monotonic()
                 try:
                     async with asyncio.timeout(self.deadline_seconds):
-                        answer = await call.perform()
-                    return replace(answer, seconds=time.monotonic() - started)
+                        written = await call.perform()
+                    answer = replace(written, seconds=time.monotonic() - started, key=call.key)
+                    # It keeps its place at the gate until it is durable: a crash loses no more than the gate holds.
+                    await self.ledger.keep(call, answer)
+                    return answer
                 except TimeoutError:
                     fault = Transient(f"({self.deadline_seconds:g} s)", gives_up_as=CallTimedOut)
                 except Transient as error:

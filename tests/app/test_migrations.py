@@ -88,9 +88,17 @@ def test_the_comparison_of_this_test_sees_a_missing_column(migrated: Connection)
 
 def test_a_second_time_changes_nothing(path: Path) -> None:
     migrate(url_of(path))
-    before = path.read_bytes()
+    before = schema(path)
     migrate(url_of(path))
-    assert path.read_bytes() == before
+    assert schema(path) == before
+    assert len(stored(path, "alembic_version")) == 1
+
+
+def test_the_write_ahead_log_is_switched_on_before_anybody_else_opens_the_database(path: Path) -> None:
+    # Two connections that switch it on at once lock each other out, and SQLite then fails without waiting.
+    migrate(url_of(path))
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
 def test_processes_that_migrate_at_once_leave_one_whole_schema(path: Path, tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ def assert_told_once(client: httpx.Client, run: Json) -> None:
     )
     assert set(steps.values()) == {1}
     done = [event["data"]["progress"]["done"] for event in events if event["type"] == "progress"]
-    assert done == list(range(1, run["progress"]["total"] + 1))
+    assert done == list(range(1, run["progress"]["total"] + 1)), done
 
 
 def reported_texts(data_dir: Path, id: str) -> list[str]:
