@@ -102,13 +102,20 @@ def read_html(data: bytes) -> dict[str, Any]:
     tree = trafilatura.load_html(data)
     if tree is None:
         return {"error": "broken", "detail": "it is no HTML"}
-    title = " ".join((tree.findtext(".//title") or "").split())  # before the extraction, which takes the tree apart
+    title = _html_title(tree)  # before the extraction, which takes the tree apart
     # Memory that lxml's C code cannot get ends in an error of its own, which trafilatura turns into None.
     document = trafilatura.bare_extraction(tree, favor_recall=True, include_comments=False, include_tables=True)
     if not isinstance(document, Document) or not document.text:
         return {"error": "broken", "detail": "no text was found"}
     # One line is one paragraph there; a blank line between them keeps headings apart from what follows.
     return {"text": str(document.text)[:CHARACTERS].replace("\n", "\n\n"), "pages": [], "title": title}
+
+
+def _html_title(tree: Any) -> str:
+    """Return the page's title, without the name of its site where the heading shows what that is."""
+    title = " ".join((tree.findtext(".//title") or "").split())
+    headings = [" ".join(heading.text_content().split()) for heading in tree.iter("h1")]
+    return next((heading for heading in headings if heading and heading in title), title)
 
 
 def _page_text(page: Any) -> str:

@@ -2,17 +2,21 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from functools import partial
 
 import pytest
 
 from tests.e2e import Service, assert_told_once, attempts_of, batch, ended, post, story
 from tests.model_server import ModelServer
+from tests.service import wait_until
 
 IN_FLIGHT = 4  # calls of each process
+StartSummarize = Callable[[str], subprocess.Popen[str]]
 TAKEOVER_SECONDS = 5.0  # a dead process is noticed at once; only a silent one has its lease run out
 
 
@@ -38,40 +42,62 @@ def service(shared: Service, model_server: ModelServer) -> Iterator[Service]:
 @contextmanager
 def frozen(service: Service) -> Iterator[None]:
     """The service does nothing for a while, so that another process claims what comes."""
-    service.process.send_signal(signal.SIGSTOP)
+    wait_until(partial(freeze, service))
     try:
         yield
     finally:
         service.process.send_signal(signal.SIGCONT)
 
 
-def start_summarize(service: Service, server: ModelServer, town: str) -> subprocess.Popen[str]:
-    """`precis summarize` on the service's own data."""
-    path = service.data_dir.parent / f"{town}.txt"
-    path.write_text(story(town, 60))
+def freeze(service: Service) -> bool:
+    """Stop the service, unless it is writing at this moment: it would keep the lock."""
+    service.process.send_signal(signal.SIGSTOP)
+    for name in ("precis.db", "checkpoints.db"):
+        with closing(sqlite3.connect(service.data_dir / name, timeout=0, isolation_level=None)) as connection:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                service.process.send_signal(signal.SIGCONT)
+                return False
+    return True
+
+
+@pytest.fixture
+def start_summarize(service: Service, model_server: ModelServer) -> Iterator[StartSummarize]:
+    """Start `precis summarize` on the service's own data."""
     own = {name: value for name, value in os.environ.items() if not name.startswith(("PRECIS_", "OPENAI_"))}
     settings = {
         "PRECIS_DATA_DIR": str(service.data_dir),
         "PRECIS_CHUNK_TOKENS": "200",
         "PRECIS_CONCURRENCY": str(IN_FLIGHT),
         "OPENAI_API_KEY": "test",
-        "OPENAI_BASE_URL": server.base_url,
+        "OPENAI_BASE_URL": model_server.base_url,
     }
-    return subprocess.Popen(
-        [sys.executable, "-m", "app", "summarize", str(path), "--model", "openai:fake"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=own | settings,
-    )
+    started: list[subprocess.Popen[str]] = []
+
+    def start(town: str) -> subprocess.Popen[str]:
+        path = service.data_dir.parent / f"{town}.txt"
+        path.write_text(story(town, 60))
+        command = [sys.executable, "-m", "app", "summarize", str(path), "--model", "openai:fake"]
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=own | settings
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
 
 
 def test_a_run_that_the_command_line_drives_is_left_alone_by_the_service(
-    service: Service, model_server: ModelServer
+    service: Service, start_summarize: StartSummarize, model_server: ModelServer
 ) -> None:
     model_server.hold(after=1)
     with frozen(service):
-        process = start_summarize(service, model_server, "Driven")
+        process = start_summarize("Driven")
         model_server.wait_for(lambda counts: counts["held"] == IN_FLIGHT, 30)
     with service.client() as client:
         head = client.get("/v1/runs").json()["runs"][0]
@@ -92,11 +118,11 @@ def test_a_run_that_the_command_line_drives_is_left_alone_by_the_service(
 
 
 def test_the_service_takes_over_at_once_when_the_command_line_is_killed(
-    service: Service, model_server: ModelServer
+    service: Service, start_summarize: StartSummarize, model_server: ModelServer
 ) -> None:
     model_server.hold(after=5)
     with frozen(service):
-        process = start_summarize(service, model_server, "Killed")
+        process = start_summarize("Killed")
         model_server.wait_for(lambda counts: counts["finished"] == 5 and counts["held"] == IN_FLIGHT, 30)
     process.send_signal(signal.SIGKILL)
     process.communicate()
@@ -111,11 +137,13 @@ def test_the_service_takes_over_at_once_when_the_command_line_is_killed(
     assert model_server.stats()["repeats"] <= IN_FLIGHT
 
 
-def test_runs_of_both_are_each_done_once(service: Service, model_server: ModelServer) -> None:
+def test_runs_of_both_are_each_done_once(
+    service: Service, start_summarize: StartSummarize, model_server: ModelServer
+) -> None:
     model_server.latency(0.02)
     with service.client() as client:
         known = {run["id"] for run in client.get("/v1/runs").json()["runs"]}
-        process = start_summarize(service, model_server, "Cli")
+        process = start_summarize("Cli")
         ids = {post(client, batch(f"Http{letter}", sentences=60)) for letter in "abcdefghij"}  # more than run at once
         output, errors = process.communicate(timeout=120)
         assert process.returncode == 0, errors
