@@ -16,6 +16,8 @@ def run() -> None:
 
     def on_connect(connection: Any, _: Any) -> None:
         connection.isolation_level = None  # the driver would commit before each DDL statement
+        # Now, before a second process can have the file open: the switch needs it alone.
+        connection.execute("PRAGMA journal_mode = WAL")
 
     def on_begin(connection: Any) -> None:
         connection.exec_driver_sql(
