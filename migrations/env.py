@@ -1,5 +1,7 @@
 """How Alembic reaches the database: over the address that `app.store.migrate` hands in."""
 
+import sqlite3
+import time
 from typing import Any
 
 from alembic import context
@@ -7,17 +9,34 @@ from sqlalchemy import create_engine, event
 
 from app.store.models import Base
 
+LOCK_SECONDS = 60.0  # how long another process may take for its migrations
+
+
+def _use_wal(connection: Any) -> None:
+    """Switch to the write-ahead log, once and for all: two connections that do so at once lock each other out, and
+    SQLite then fails without waiting.
+    """
+    until = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.02)
+        else:
+            return
+
 
 def run() -> None:
     """Run all pending migrations in one transaction: a process that is killed in the middle leaves the old schema
     whole.
     """
-    engine = create_engine(context.config.attributes["url"], connect_args={"timeout": 60.0})
+    engine = create_engine(context.config.attributes["url"], connect_args={"timeout": LOCK_SECONDS})
 
     def on_connect(connection: Any, _: Any) -> None:
         connection.isolation_level = None  # the driver would commit before each DDL statement
-        # Now, before a second process can have the file open: the switch needs it alone.
-        connection.execute("PRAGMA journal_mode = WAL")
+        _use_wal(connection)
 
     def on_begin(connection: Any) -> None:
         connection.exec_driver_sql(

@@ -69,10 +69,14 @@ class Database:
             self._flushing = asyncio.create_task(self._flush())
         return write.done
 
+    async def settle(self) -> None:
+        """Return when all that `write` was given so far is durable, or has failed."""
+        if self._flushing is not None:
+            await asyncio.shield(self._flushing)
+
     async def close(self) -> None:
         """Write what waits and close all connections."""
-        if self._flushing is not None:
-            await self._flushing
+        await self.settle()
         await self._reading.dispose()
         await self._writing.dispose()
 

@@ -64,6 +64,7 @@ async def execute_run(run: Run, resources: Resources) -> None:
 
 async def cancel_run(run_id: str, attempt: int, resources: Resources) -> None:
     """End a run as cancelled. Its executor must have stopped before; what it had finished stays readable."""
+    await resources.database.settle()  # the run's last events, whose numbers come before that of its end
     async with resources.database.begin() as session:
         await runs.settle_documents(session, run_id, Status.CANCELLED)
         await runs.finish(session, run_id, attempt, status=Status.CANCELLED, error=None)

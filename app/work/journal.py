@@ -58,18 +58,19 @@ class Journal:
             self._told.add("planned")
             self._append("planned", cost._asdict())
 
-    def report(self, report: StepReport) -> None:
+    def report(self, report: StepReport) -> asyncio.Future[None] | None:
         """Tell that a step is done; a step that was told before, by a worker that did not finish the run, is not told
         again.
         """
         if report["step"] in self._told:
-            return
+            return None
         self._count(report["step"], report["kind"], report["status"], report["usage"])
         data = {name: value for name, value in report.items() if name not in ("step", "key", "text", "usage")}
         data |= {"usage": report["usage"], "progress": self.progress()}
-        self._append("progress", data, step=report["step"], call_key=report["key"])
+        written = self._append("progress", data, step=report["step"], call_key=report["key"])
         if report["is_summary"] and report["document"] is not None and report["text"] is not None:
-            self._append("document", {"id": report["document"], "text": report["text"]}, step=report["step"])
+            written = self._append("document", {"id": report["document"], "text": report["text"]}, step=report["step"])
+        return written
 
     def progress(self) -> dict[str, Any]:
         """Return how far the run is."""
@@ -105,7 +106,9 @@ class Journal:
         self.failed += status == "failed"
         self.usage = add_usage(self.usage, usage)
 
-    def _append(self, type: str, data: dict[str, Any], *, step: str | None = None, call_key: str | None = None) -> None:
+    def _append(
+        self, type: str, data: dict[str, Any], *, step: str | None = None, call_key: str | None = None
+    ) -> asyncio.Future[None]:
         self._seq += 1
         row = {
             "run_id": self._run_id,
@@ -115,7 +118,8 @@ class Journal:
             "at": datetime.now(UTC),
         }
         row |= {"step": step, "call_key": call_key, "data": data}
-        self._track(self._database.write(_APPEND, [row]))
+        written = self._database.write(_APPEND, [row])
+        self._track(written)
         state = {
             "run_id": self._run_id,
             "held": self._attempt,
@@ -123,6 +127,7 @@ class Journal:
             "new_usage": dict(self.usage),
         }
         self._track(self._database.write(_PROGRESS, [state]))
+        return written
 
     def _track(self, write: asyncio.Future[None]) -> None:
         self._pending.add(write)

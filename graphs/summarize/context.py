@@ -1,7 +1,7 @@
 """What a caller may choose (`Options`) and what a node is handed (`Context`)."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
@@ -85,7 +85,7 @@ class Context(Options):
     calls: SkipJsonSchema[Annotated[Calls, SkipValidation]] = Field(default_factory=Calls)
     chat: SkipJsonSchema[Annotated[Callable[[ModelFacts], ChatModel] | None, SkipValidation]] = None
     """Opens a chat model; by default from OPENAI_API_KEY and OPENAI_BASE_URL."""
-    report: SkipJsonSchema[Annotated[Callable[[StepReport], None], SkipValidation]] = ignore_report
+    report: SkipJsonSchema[Annotated[Callable[[StepReport], Awaitable[None] | None], SkipValidation]] = ignore_report
     owner: SkipJsonSchema[str] = ""
     """Whose ledger entries this run may use."""
 

@@ -143,24 +143,24 @@ async def _take(task: StepTask, context: Context, kind: Kind) -> SectionOutput:
     step = task["todo"]
     below = [result for result in task["given"] if result["key"]]
     if step["inputs"] and not below:  # all of it failed or was not relevant, and is recorded there
-        context.report(_report(step, kind, "skipped"))
+        await _tell(context, _report(step, kind, "skipped"))
         return _added(step)
     if len(below) == 1:  # nothing to merge it with
         key = str(below[0]["key"])
         passed_on = (await context.calls.recall([key]))[key]
-        context.report(_report(step, kind, "succeeded", answer=passed_on, usage=NO_USAGE))
+        await _tell(context, _report(step, kind, "succeeded", answer=passed_on, usage=NO_USAGE))
         return _added(step, key=key)
     try:
         answer = await context.calls.ask(await _call(step, below, context))
     except CallFailed as error:
-        context.report(_report(step, kind, "failed", error=error))
+        await _tell(context, _report(step, kind, "failed", error=error))
         return _added(
             step, failure=Failure(step=step["id"], document=step["document"], error=error.code, message=str(error))
         )
     if kind == "map" and context.focus and says_nothing_relevant(answer.text):
-        context.report(_report(step, kind, "skipped", answer=answer, usage=_usage(answer)))
+        await _tell(context, _report(step, kind, "skipped", answer=answer, usage=_usage(answer)))
         return _added(step, answer=answer, skipped=True)
-    context.report(_report(step, kind, "succeeded", answer=answer, usage=_usage(answer)))
+    await _tell(context, _report(step, kind, "succeeded", answer=answer, usage=_usage(answer)))
     return _added(step, key=answer.key, answer=answer)
 
 
@@ -186,6 +186,13 @@ def _added(
         skipped=[step["id"]] if skipped else [],
         usage=_usage(answer) if answer else NO_USAGE,
     )
+
+
+async def _tell(context: Context, report: StepReport) -> None:
+    """Tell the observer and wait until it is written down: no checkpoint may know of a step that no event tells."""
+    written = context.report(report)
+    if written is not None:
+        await asyncio.shield(asyncio.ensure_future(written))
 
 
 def _usage(answer: Answer) -> Usage:

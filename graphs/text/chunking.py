@@ -33,7 +33,7 @@ class _Piece(NamedTuple):
 def chunk_document(text: str, tokens: TokenCounter, chunk_tokens: int, language: str = "en") -> list[Chunk]:
     """Return the chunks of a text in order; together they hold every character that is not white space.
 
-    Chunks are balanced: a text of 3.2 chunks becomes four of about equal size, not three full ones and a rest. A
+    Chunks are balanced: a text of 3.2 chunks becomes about four of equal size, not three full ones and a rest. A
     sentence longer than a chunk is cut at white space, or anywhere if it has none.
     """
     if chunk_tokens < 1:
