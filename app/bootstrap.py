@@ -3,7 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 import httpx2
@@ -56,7 +56,7 @@ async def bootstrap(settings: Settings) -> AsyncIterator[Services]:
         stack.callback(presence.close)
         worker = Worker(resources, presence, worker_id)
         working = asyncio.create_task(worker.run(), name="worker")
-        stack.push_async_callback(_cancel, working)
+        stack.push_async_callback(_stop, worker, working)
         reader = Reader(settings.parse_seconds)
         stack.push_async_callback(reader.close)
         yield Services(settings, database, notifier, resources, worker, working, reader)
@@ -83,7 +83,6 @@ class ChatOpener:
         return self._open[facts]
 
 
-async def _cancel(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+async def _stop(worker: Worker, working: asyncio.Task[None]) -> None:
+    worker.stop()
+    await working

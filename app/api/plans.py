@@ -4,14 +4,14 @@ import asyncio
 
 from fastapi import APIRouter
 
-from app.api.batch import REQUEST_BODY, BatchDep
+from app.api.batch import REQUEST_BODY, BatchDep, BatchDocument
 from app.api.dependencies import ServicesDep
 from app.api.problems import problems
 from app.api.runs import BATCH_PROBLEMS
 from app.api.schemas import PlannedDocument, PlanOut, Problem
 from app.errors import PlanImpossible
 from graphs.models import EMBEDDED, model_facts
-from graphs.summarize import Document, Documents, DoesNotFit, make_plan, plan_cost
+from graphs.summarize import Document, DocumentPlan, Documents, DoesNotFit, make_plan, plan_cost
 
 router = APIRouter(prefix="/v1/plans", tags=["plans"])
 
@@ -36,35 +36,11 @@ async def create_plan(batch: BatchDep, services: ServicesDep) -> PlanOut:
     except DoesNotFit as error:
         raise PlanImpossible(str(error)) from None
     cost = plan_cost(plan)
-    planned = [
-        PlannedDocument(
-            id=document["id"],
-            title=document["title"],
-            language=document["language"],
-            characters=document["characters"],
-            words=document["words"],
-            chunks=document["chunks"],
-        )
-        for document in plan["documents"]
-    ]
-    unread = [
-        PlannedDocument(
-            id=document.id,
-            title=document.title,
-            language="",
-            characters=0,
-            words=0,
-            chunks=0,
-            error=Problem(**document.error.problem()),
-        )
-        for document in batch.documents
-        if document.error
-    ]
-    places = {document.id: place for place, document in enumerate(batch.documents)}
+    by_id = {document["id"]: document for document in plan["documents"]}
     has_tokens = name != EMBEDDED
     return PlanOut(
         model=name,
-        documents=sorted(planned + unread, key=lambda document: places[document.id]),
+        documents=[_shown(document, by_id.get(document.id)) for document in batch.documents],
         calls=cost.maps + cost.merges,
         maps=cost.maps,
         merges=cost.merges,
@@ -72,4 +48,17 @@ async def create_plan(batch: BatchDep, services: ServicesDep) -> PlanOut:
         prompt_tokens=cost.prompt_tokens if has_tokens else 0,
         completion_tokens=cost.completion_tokens if has_tokens else 0,
         sections=len(plan["sections"]),
+    )
+
+
+def _shown(document: BatchDocument, planned: DocumentPlan | None) -> PlannedDocument:
+    """Return what the plan says of a document, or why it says nothing."""
+    return PlannedDocument(
+        id=document.id,
+        title=document.title,
+        language=planned["language"] if planned else "",
+        characters=planned["characters"] if planned else 0,
+        words=planned["words"] if planned else 0,
+        chunks=planned["chunks"] if planned else 0,
+        error=Problem(**document.error.problem()) if document.error else None,
     )

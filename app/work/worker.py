@@ -41,22 +41,32 @@ class Worker:
         self._presence = presence
         self._driven: dict[str, _Driven] = {}
         self._woken = asyncio.Event()
+        self._is_stopping = False
         self._renew_at = 0.0  # monotonic seconds
 
     def wake(self) -> None:
         """Look at the database now rather than at the next poll."""
         self._woken.set()
 
+    def stop(self) -> None:
+        """Make `run` give back what is under way, and return.
+
+        Not by cancelling it: a cancellation in the middle of a statement may come out as an error of the database.
+        """
+        self._is_stopping = True
+        self.wake()
+
     async def run(self) -> None:
-        """Claim and drive runs until cancelled; give back what is under way then."""
+        """Claim and drive runs until told to stop."""
         try:
-            while True:
+            while not self._is_stopping:
                 self._woken.clear()
                 try:
                     await self._look()
                 except SQLAlchemyError as error:  # locked or full: runs wait, and so do we
                     logger.error("the database does not answer: %s", error)
-                await wait(self._woken)
+                if not self._is_stopping:
+                    await wait(self._woken)
         finally:
             await self._stop()
 
@@ -68,7 +78,7 @@ class Worker:
             self._renew_at = time.monotonic() + runs.LEASE_SECONDS / 3
         if self._driven:
             await self._check()
-        while len(self._driven) < self._resources.settings.runs_at_once:
+        while len(self._driven) < self._resources.settings.runs_at_once and not self._is_stopping:
             async with database.read() as session:
                 dead = self._presence.dead(await runs.workers_of_running(session))
                 if not await runs.has_claimable(session, dead):
@@ -99,11 +109,12 @@ class Worker:
         """Drive one run to its end, or to where it was cancelled or storage stopped it."""
         try:
             await execute_run(run, self._resources)
-        except asyncio.CancelledError:
-            if not driven.is_cancelled:
+        except (asyncio.CancelledError, SQLAlchemyError, LedgerUnavailable) as error:
+            if driven.is_cancelled:  # whatever the cancellation came out as
+                await cancel_run(run.id, run.attempt, self._resources)
+                return
+            if self._is_stopping or isinstance(error, asyncio.CancelledError):
                 raise
-            await cancel_run(run.id, run.attempt, self._resources)
-        except (SQLAlchemyError, LedgerUnavailable) as error:
             logger.error("run %s waits for storage: %s", run.id, error)
             await asyncio.sleep(AGAIN_SECONDS)
             async with self._resources.database.begin() as session:

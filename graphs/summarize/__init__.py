@@ -7,6 +7,7 @@ from graphs.summarize.plan import DoesNotFit, PlanCost, make_plan, plan_cost
 from graphs.summarize.state import (
     Coverage,
     Document,
+    DocumentPlan,
     DocumentResult,
     Documents,
     Outcome,
@@ -23,6 +24,7 @@ __all__ = [
     "Context",
     "Coverage",
     "Document",
+    "DocumentPlan",
     "DocumentResult",
     "Documents",
     "DoesNotFit",
