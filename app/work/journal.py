@@ -13,7 +13,6 @@ from app.store.models import EventRow, Run
 from app.work.notifier import Notifier
 from graphs.summarize import PlanCost, StepReport, Usage, add_usage
 
-PHASES = {"map": "map", "collapse": "collapse", "reduce": "reduce"}
 NO_USAGE = Usage(calls=0, remembered=0, prompt_tokens=0, completion_tokens=0)
 
 _APPEND: Insert = events.appending()
@@ -101,7 +100,7 @@ class Journal:
 
     def _count(self, step: str, kind: str, status: str, usage: Usage) -> None:
         self._told.add(step)
-        self.phase = PHASES[kind]
+        self.phase = kind
         self.done += 1
         self.failed += status == "failed"
         self.usage = add_usage(self.usage, usage)
