@@ -1,5 +1,6 @@
 """Fixtures: the model server and the service are real processes."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,9 @@ import pytest
 
 from tests.model_server import ModelServer
 from tests.service import Service
+
+# A shell that runs the tests in the background lets them ignore Ctrl-C, and every process that they start inherits it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
