@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check format bench lock clean
+.PHONY: help demo serve test soak check format bench lock clean
 
 help:  ## say what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -34,6 +34,9 @@ test: $(VENV)/dev  ## everything that CI runs
 	@tests/install_chromium.sh
 	@$(BIN)/python -m pytest
 
+soak: $(VENV)/dev  ## the tests that take minutes each, in full length
+	@$(BIN)/python -m pytest -m soak
+
 check: $(VENV)/dev  ## lint, format, types, imports, Dockerfile
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -47,6 +50,7 @@ format: $(VENV)/dev  ## format the code
 
 bench: $(VENV)/dev  ## measure; prints, asserts nothing
 	@$(BIN)/python bench/megabytes.py
+	@$(BIN)/python -m bench.overhead
 
 lock: $(VENV)/dev  ## resolve the dependencies anew, without naming any index
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \

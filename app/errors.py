@@ -187,6 +187,13 @@ class StorageUnavailable(PrecisError):
     headers = {"Retry-After": "5"}
 
 
+class MemoryShort(PrecisError):
+    """The service has no memory left for another run at the moment."""
+
+    status = 503
+    headers = {"Retry-After": "15"}
+
+
 class WorkerGone(PrecisError):
     """Runs are not being driven; the service must be started again."""
 
@@ -205,6 +212,10 @@ class RunError(PrecisError):
 
 class Incomplete(RunError):
     """The summaries do not rest on all of the documents."""
+
+
+class BudgetExceeded(RunError):
+    """The plan needs more than the run's budget allows. Nothing was paid."""
 
 
 class ModelStopped(RunError):

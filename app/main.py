@@ -1,5 +1,6 @@
 """The application: routes, error handler, docs page, lifespan."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -42,7 +43,9 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with bootstrap(settings) as services:
             app.state.services = services
+            warming = asyncio.create_task(asyncio.to_thread(services.chat.warm_up), name="warm up")
             yield
+            warming.cancel()
 
     app = FastAPI(
         title="Precis",

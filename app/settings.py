@@ -1,14 +1,15 @@
 """The operator's settings, from the environment and `.env`."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AliasChoices, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from graphs.models import EMBEDDED
 
 MEGABYTE = 1024 * 1024
+Dollars = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Settings(BaseSettings):
@@ -40,7 +41,18 @@ class Settings(BaseSettings):
     """The models that callers may name, separated by commas, `openai:*` for all of a provider; default: all that are
     set up."""
     concurrency: int = Field(default=16, ge=1, le=1_000)
-    """Model calls in flight to one provider."""
+    """Model calls in flight to one provider, at most."""
+    concurrency_start: int | None = Field(default=None, ge=1, le=1_000)
+    """Calls in flight at first; default: as many as allowed. They follow what the provider bears."""
+    concurrency_least: int = Field(default=1, ge=1, le=1_000)
+    """Calls in flight however often the provider refuses."""
+    requests_per_minute: int | None = Field(default=None, ge=1)
+    """Model calls to one provider in any minute; what the provider states in its answers counts besides."""
+    tokens_per_minute: int | None = Field(default=None, ge=1)
+    """Tokens of prompts and, at most, of answers that are sent to one provider in any minute."""
+    hedge: bool = False
+    """Ask a second time what takes longer than 95 % of the recent calls did, and take the first answer; costs 5 % more
+    calls at most."""
     call_seconds: float = Field(default=120.0, gt=0)
     """The deadline of one attempt of a model call."""
     openai_api_key: SecretStr | None = Field(
@@ -53,6 +65,16 @@ class Settings(BaseSettings):
     """The most tokens of a chunk."""
     window_tokens: int | None = Field(default=None, ge=2_000)
     """The context window of models that the built-in table does not know."""
+    prices: dict[str, tuple[Dollars, Dollars]] = Field(default_factory=dict)
+    """US dollars for a million tokens of prompt and of answer, by model, as JSON: `{"openai:my-model": [0.5, 1.5]}`.
+    They go before the built-in table."""
+    ledger_days: float = Field(default=90.0, gt=0)
+    """How long finished model calls are remembered."""
+    ledger_bytes: int = Field(default=2 * 1024 * MEGABYTE, ge=0)
+    """How much of them is kept, in bytes of text; the oldest go first."""
+    memory_bytes: int | None = Field(default=None, ge=64 * MEGABYTE)
+    """The memory that the process may use; default: its container's limit, else the machine's. From 85 % on new model
+    calls wait, from 92 % on new runs are refused."""
     max_body_bytes: int = Field(default=64 * MEGABYTE, ge=1)
     """The largest request body."""
     max_documents: int = Field(default=10_000, ge=1)
@@ -63,6 +85,12 @@ class Settings(BaseSettings):
     """The time that one file may take to be read."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """How much is logged, to standard error."""
+
+    @model_validator(mode="after")
+    def _check_concurrency(self) -> Self:
+        if not self.concurrency_least <= (self.concurrency_start or self.concurrency) <= self.concurrency:
+            raise ValueError("concurrency_least <= concurrency_start <= concurrency is wanted")
+        return self
 
     @property
     def default_model(self) -> str:

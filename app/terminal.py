@@ -4,6 +4,7 @@ Standard output carries the result alone, so that it can be piped; everything el
 """
 
 import asyncio
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,7 +29,7 @@ from app.bootstrap import Services, bootstrap
 from app.errors import DocumentError, PrecisError
 from app.settings import Settings
 from app.store import events, runs
-from app.store.models import EventRow, Status
+from app.store.models import Status
 from app.work.notifier import wait
 from graphs.summarize import Options
 
@@ -103,23 +104,19 @@ async def _follow(run_id: str, services: Services) -> None:
         seq = 0
         while True:
             waiter = services.notifier.waiter(run_id)
-            async with services.database.read() as session:
-                found = await events.after(session, run_id, seq, 1_000)
+            found = await services.database.fetch(events.after(run_id, seq, 1_000))
             for event in found:
                 seq = event.seq
                 if event.type == events.FINISHED:
                     return
-                if state := _state(event):
+                if event.type in events.COUNTED:
+                    state = json.loads(event.data)["progress"]
                     failed = f", {state['failed']} failed" if state["failed"] else ""
                     progress.update(
                         task, description=f"{state['phase']}{failed}", completed=state["done"], total=state["total"]
                     )
             if not found:
                 await wait(waiter)
-
-
-def _state(event: EventRow) -> dict[str, int] | None:
-    return event.data.get("progress")
 
 
 async def _load(run_id: str, services: Services) -> RunOut:

@@ -63,13 +63,24 @@ class ModelServer:
         return data
 
     def calls(self, limit: int = 100) -> list[Json]:
-        """The last calls, oldest first: at, ended_at, outcome, model, key, fault, parameters, messages."""
+        """The last calls, oldest first: at, ended_at, outcome, model, key, fault, parameters, messages; answered_at when
+        the answer began to be sent, and for faults the retry_after that it stated.
+        """
         rows: list[Json] = self._ask("GET", f"/_calls?limit={limit}")
         return rows
 
     def fault(self, kind: str, times: int = 1, match: str = "", **params: Any) -> None:
         """The next `times` calls whose messages contain `match` get this fault; -1 is for ever."""
-        self._ask("POST", "/_faults", {"faults": [{"kind": kind, "times": times, "match": match, **params}]})
+        self.faults({"kind": kind, "times": times, "match": match, **params})
+
+    def faults(self, *faults: Json) -> float:
+        """Queue faults all at once; return when, in monotonic seconds.
+
+        Beside `kind`, `times` and `match`, a fault may hit a `share` of the calls only, and from `begin_seconds` to
+        `end_seconds` from now. The shares of faults of the same time add up; which calls they hit is the same after
+        every reset.
+        """
+        return float(self._ask("POST", "/_faults", {"faults": faults})["at"])
 
     def clear_faults(self) -> None:
         self._ask("DELETE", "/_faults")

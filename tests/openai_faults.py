@@ -6,8 +6,10 @@ the connection itself. A kind's parameters are the keys it reads from `params`.
 
 import asyncio
 import json
+import math
 import socket
 import struct
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -27,12 +29,19 @@ class Fault:
     times: int = 1  # -1: for ever
     match: str = ""  # in any text of the messages
     params: Json = field(default_factory=dict)
+    share: float = 1.0  # of the calls that it fits
+    begins_at: float = 0.0  # monotonic seconds
+    ends_at: float = math.inf
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"unknown fault {self.kind!r}; there are: {', '.join(sorted(KINDS))}")
         if self.params.get("wording", "openai") not in WORDINGS:
             raise ValueError(f"unknown wording; there are: {', '.join(WORDINGS)}")
+        if not 0 < self.share <= 1:
+            raise ValueError("share: more than 0, at most 1")
+        if not self.begins_at < self.ends_at:
+            raise ValueError("a fault begins before it ends")
 
     def fits(self, call: Call) -> bool:
         return not self.match or any(self.match in text for text in call.texts)
@@ -67,10 +76,13 @@ class Exchange:
         return response
 
 
-def from_json(data: Json) -> Fault:
+def from_json(data: Json, now: float) -> Fault:
+    """`begin_seconds` and `end_seconds` count from `now`."""
     params = dict(data)
     kind, times, match = str(params.pop("kind", "")), int(params.pop("times", 1)), str(params.pop("match", ""))
-    return Fault(kind, times, match, params)
+    share, begin_seconds = float(params.pop("share", 1)), float(params.pop("begin_seconds", 0))
+    end_seconds = float(params.pop("end_seconds", math.inf))
+    return Fault(kind, times, match, params, share, now + begin_seconds, now + end_seconds)
 
 
 def of_model(model: str) -> Fault | None:
@@ -90,15 +102,22 @@ def _value(text: str) -> Any:
         return text
 
 
-def take(faults: list[Fault], call: Call) -> Fault | None:
-    """The fault of this call, if any: its model's, or the oldest queued one that fits, which is then used up by one."""
+def take(faults: list[Fault], call: Call, luck: float) -> Fault | None:
+    """The fault of this call, if any: its model's, or the oldest queued one that fits, which is then used up by one.
+
+    `luck`, from 0 to below 1, is the call's one draw: shares of faults that are queued together add up.
+    """
     if (fault := of_model(call.model)) is not None:
         return fault
+    now = time.monotonic()
+    faults[:] = [fault for fault in faults if fault.times != 0 and now < fault.ends_at]
     for fault in faults:
-        if fault.times != 0 and fault.fits(call):
+        if now < fault.begins_at or not fault.fits(call):
+            continue
+        if luck < fault.share:
             fault.times -= fault.times > 0
-            faults[:] = [left for left in faults if left.times != 0]
             return fault
+        luck -= fault.share
     return None
 
 

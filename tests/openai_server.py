@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import json
 import os
+import random
 import signal
 import time
 from collections import Counter, deque
@@ -27,6 +28,7 @@ from tests.openai_answers import Call, Json
 
 KEPT_CALLS = 20_000
 BODY_BYTES = 256 << 20
+SEED = 429  # of the draws that decide which calls a fault by share hits: the same ones after every reset
 MODELS = ("gpt-4o-mini", "gpt-4o")
 
 
@@ -103,6 +105,7 @@ class Server:
         self.counts = Counts()
         self.hold = Hold()
         self.faults: list[faults.Fault] = []
+        self.luck = random.Random(SEED)
         self.in_flight = 0
         self.numbers = count(1)
 
@@ -162,7 +165,7 @@ class Server:
             entry["outcome"] = "malformed"
             return web.json_response(problem.body, status=400, headers=headers)
         counts.read(call)
-        fault = faults.take(self.faults, call)
+        fault = faults.take(self.faults, call, self.luck.random())
         kind = fault.kind if fault else None
         self._describe(entry, call, kind)
         exchange = faults.Exchange(request, call, answers.reply(call), fault.params if fault else {}, number, headers)
@@ -170,10 +173,12 @@ class Server:
             counts.by_fault[kind] += 1
         await self._wait(exchange, kind)
         if kind is not None and kind not in faults.NORMAL:
+            entry["answered_at"] = time.monotonic()
             response = await faults.send(exchange, kind)
-            entry["outcome"] = "fault"
+            entry |= {"outcome": "fault", "retry_after": exchange.headers.get("Retry-After")}
             return response
         await self.hold.enter()
+        entry["answered_at"] = time.monotonic()
         response = await faults.send(exchange, kind or "delay")
         counts.finish(call)
         entry["outcome"] = "finished"
@@ -207,11 +212,12 @@ class Server:
         return web.json_response(latest[::-1])
 
     async def add_faults(self, request: web.Request) -> web.Response:
+        now = time.monotonic()
         try:
-            self.faults += [faults.from_json(item) for item in (await request.json())["faults"]]
+            self.faults += [faults.from_json(item, now) for item in (await request.json())["faults"]]
         except (ValueError, KeyError, TypeError) as problem:
             return web.json_response({"error": str(problem)}, status=400)
-        return web.json_response({"queued": len(self.faults)})
+        return web.json_response({"queued": len(self.faults), "at": now})
 
     async def clear_faults(self, request: web.Request) -> web.Response:
         self.faults.clear()
@@ -233,6 +239,7 @@ class Server:
         """Counts, faults, hold and latency as at the start; calls in flight go on."""
         self.counts = Counts(peak=self.in_flight)
         self.faults.clear()
+        self.luck.seed(SEED)
         self.hold.set(None)
         self.latency = self.start_latency
         return web.json_response({})

@@ -155,6 +155,50 @@ async def test_a_fault_waits_for_the_messages_it_is_meant_for(server: ModelServe
     assert [answer.status_code for answer in answers] == [200, 500, 500, 200]
 
 
+async def test_shares_of_faults_add_up_and_hit_the_same_calls_after_a_reset(
+    server: ModelServer, client: httpx.AsyncClient
+) -> None:
+    async def statuses() -> list[int]:
+        server.faults({"kind": "429", "times": -1, "share": 0.3}, {"kind": "500", "times": -1, "share": 0.2})
+        return [(await post(client)).status_code for _ in range(200)]
+
+    first = await statuses()
+    assert 45 <= first.count(429) <= 75
+    assert 25 <= first.count(500) <= 55
+    assert first.count(200) == 200 - first.count(429) - first.count(500)
+    server.reset()
+    assert await statuses() == first
+
+
+async def test_a_fault_begins_and_ends_in_its_time(server: ModelServer, client: httpx.AsyncClient) -> None:
+    at = server.faults({"kind": "500", "times": -1, "begin_seconds": 0.3, "end_seconds": 0.6})
+    failed = []
+    while time.monotonic() < at + 0.9:
+        if (await post(client)).status_code == 500:
+            failed.append(server.calls(1)[0])
+        await asyncio.sleep(0.01)
+    assert at + 0.3 <= failed[0]["answered_at"]
+    assert failed[-1]["at"] < at + 0.6
+    assert (await post(client)).status_code == 200
+    assert server.stats()["by_fault"] == {"500": len(failed)}
+
+
+async def test_the_log_says_when_each_refusal_left_and_what_it_asked_for(
+    server: ModelServer, client: httpx.AsyncClient
+) -> None:
+    server.latency(0.1)
+    server.fault("429", retry_after=3)
+    before = time.monotonic()
+    await post(client)
+    after = time.monotonic()
+    await post(client)
+    refused, answered = server.calls()
+    assert before <= refused["at"] <= refused["answered_at"] - 0.1 <= refused["ended_at"] - 0.1 <= after - 0.1
+    assert refused["retry_after"] == "3"
+    assert answered["at"] <= answered["answered_at"] - 0.1
+    assert "retry_after" not in answered
+
+
 async def test_a_model_can_carry_its_fault_in_its_name(client: httpx.AsyncClient) -> None:
     answer = await post(client, model="fault-429:retry_after=3")
     assert (answer.status_code, answer.headers["retry-after"]) == (429, "3")
@@ -272,6 +316,10 @@ def test_an_unknown_fault_is_refused(server: ModelServer) -> None:
         server.fault("nonsense")
     with pytest.raises(ValueError, match="unknown wording"):
         server.fault("400_context", wording="nonsense")
+    with pytest.raises(ValueError, match="share"):
+        server.fault("500", share=1.5)
+    with pytest.raises(ValueError, match="begins before it ends"):
+        server.fault("500", begin_seconds=2, end_seconds=1)
 
 
 async def test_models_are_listed(client: httpx.AsyncClient) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, cast
 from fastapi import Depends, Path, Request
 
 from app.bootstrap import Services
-from app.errors import ShuttingDown
+from app.errors import MemoryShort, ShuttingDown
 from app.store import runs
 from app.store.models import Run
 
@@ -24,11 +24,13 @@ async def find_run(services: ServicesDep, run_id: Annotated[str, Path(descriptio
         return await runs.get(session, run_id)
 
 
-async def refuse_when_stopping(services: ServicesDep) -> None:
-    """Raise `ShuttingDown` once the process has been told to end."""
+async def refuse_new_runs(services: ServicesDep) -> None:
+    """Raise `ShuttingDown` once the process has been told to end, `MemoryShort` while its memory is full."""
     if services.stopping.is_set():
         raise ShuttingDown
+    if services.resources.memory.is_full():
+        raise MemoryShort
 
 
 ExistingRun = Annotated[Run, Depends(find_run)]
-Accepting = Depends(refuse_when_stopping)
+Accepting = Depends(refuse_new_runs)

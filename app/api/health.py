@@ -6,15 +6,16 @@ from sqlalchemy import text
 from app.api.dependencies import ServicesDep
 from app.api.problems import problems
 from app.api.schemas import Health
+from app.bootstrap import Services
 from app.errors import ShuttingDown, StorageUnavailable, WorkerGone
 
 router = APIRouter(tags=["health"])
 
 
 @router.get("/healthz", summary="Is it alive?")
-async def healthz() -> Health:
+async def healthz(services: ServicesDep) -> Health:
     """Answer as long as the process runs."""
-    return Health(status="ok")
+    return _shown(services)
 
 
 @router.get("/readyz", summary="Does it take work?", responses=problems(ShuttingDown, StorageUnavailable, WorkerGone))
@@ -28,4 +29,12 @@ async def readyz(services: ServicesDep) -> Health:
         raise WorkerGone
     async with services.database.read() as session:
         await session.execute(text("SELECT 1"))
-    return Health(status="ok")
+    return _shown(services)
+
+
+def _shown(services: Services) -> Health:
+    return Health(
+        status="ok",
+        stall_ms=round(services.pulse.worst_seconds * 1_000, 1),
+        memory_share=round(services.resources.memory.share, 3),
+    )

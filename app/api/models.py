@@ -23,10 +23,23 @@ async def list_models(services: ServicesDep) -> list[ModelOut]:
 def _shown(name: str, services: Services, *, is_default: bool) -> ModelOut:
     provider = name.partition(":")[0]
     gate = services.resources.calls.gate(provider)
-    has_window = name != EMBEDDED and not name.endswith("*")
+    requests, tokens = gate.per_minute
+    settings = services.settings
+    facts = None if name.endswith("*") else model_facts(name, settings.window_tokens, settings.prices)
     return ModelOut(
         name=name,
         is_default=is_default,
-        window_tokens=model_facts(name, services.settings.window_tokens).window_tokens if has_window else None,
-        gate=GateOut(limit=gate.limit, in_flight=gate.in_flight, paused_seconds=gate.paused_seconds),
+        window_tokens=facts.window_tokens if facts and name != EMBEDDED else None,
+        usd_per_million_tokens=facts.price if facts else None,
+        gate=GateOut(
+            limit=int(gate.limit),
+            most=gate.limits.most,
+            in_flight=gate.in_flight,
+            waiting=gate.waiting,
+            paused_seconds=gate.paused_seconds,
+            requests_per_minute=requests,
+            tokens_per_minute=tokens,
+            calls=gate.calls,
+            hedges=gate.hedges,
+        ),
     )

@@ -27,7 +27,7 @@ async def create_plan(batch: BatchDep, services: ServicesDep) -> PlanOut:
     is stored, nothing is paid.
     """
     name = batch.options.model or services.settings.default_model
-    facts = model_facts(name, services.settings.window_tokens)
+    facts = model_facts(name, services.settings.window_tokens, services.settings.prices)
     texts = Documents(
         Document(document.id, document.title, document.read.text) for document in batch.documents if document.read
     )
@@ -48,6 +48,7 @@ async def create_plan(batch: BatchDep, services: ServicesDep) -> PlanOut:
         prompt_tokens=cost.prompt_tokens if has_tokens else 0,
         completion_tokens=cost.completion_tokens if has_tokens else 0,
         sections=len(plan["sections"]),
+        most_usd=facts.usd(cost.prompt_tokens, cost.completion_tokens),
     )
 
 

@@ -19,6 +19,7 @@ from app.errors import (
     EmptyDocument,
     InvalidBody,
     InvalidFields,
+    MemoryShort,
     PrecisError,
     RunIsActive,
     RunNotFinished,
@@ -64,7 +65,7 @@ _PREFERS_WAIT = re.compile(r"\bwait\s*=\s*(\d+)")
     openapi_extra={"requestBody": REQUEST_BODY},
     responses={
         200: {"model": RunOut, "description": "With `Prefer: wait=N`: the run has ended."},
-        **problems(*BATCH_PROBLEMS, ShuttingDown, StorageUnavailable),
+        **problems(*BATCH_PROBLEMS, ShuttingDown, MemoryShort, StorageUnavailable),
     },
 )
 async def create_run(
@@ -85,10 +86,12 @@ async def create_run(
     run = await accept(batch, services)
     response.headers["Location"] = f"/v1/runs/{run.id}"
     seconds = _PREFERS_WAIT.search(prefer or "")
-    shown = await _wait_for_end(run, services, min(float(seconds[1]), LONGEST_WAIT_SECONDS) if seconds else 0.0)
-    if Status(shown.status).is_final:
+    if seconds:
+        await _wait_for_end(run, services, min(float(seconds[1]), LONGEST_WAIT_SECONDS))
+    shown = await _shown(run, services)
+    if shown.status.is_final:
         response.status_code = 200
-    return await _shown(shown, services)
+    return shown
 
 
 @router.get("", summary="List runs", responses=problems(InvalidFields))
@@ -119,7 +122,8 @@ async def wait_for_run(
     ] = 60.0,
 ) -> RunOut:
     """Return the run when it has ended, or as it is when the time is over: look at `status`."""
-    return await _shown(await _wait_for_end(run, services, seconds), services)
+    await _wait_for_end(run, services, seconds)
+    return await _shown(run, services)
 
 
 @router.post("/{run_id}/cancel", summary="Cancel a run", responses=problems(RunNotFound, StorageUnavailable))
@@ -132,7 +136,7 @@ async def cancel_run(run: ExistingRun, services: ServicesDep) -> RunOut:
     services.notifier.notify(run.id)
     services.worker.wake()
     if not status.is_final:
-        run = await _wait_for_end(run, services, LONGEST_WAIT_SECONDS)
+        await _wait_for_end(run, services, LONGEST_WAIT_SECONDS)
     return await _shown(run, services)
 
 
@@ -207,16 +211,15 @@ def _wanted_form(accept: str) -> str:
     return max(known, key=lambda form: wanted[form], default="text/markdown")
 
 
-async def _wait_for_end(run: Run, services: Services, seconds: float) -> Run:
-    """Return the run when it has ended, or as it is after `seconds`, or when the service stops."""
+async def _wait_for_end(run: Run, services: Services, seconds: float) -> None:
+    """Return when the run has ended, or after `seconds`, or when the service stops."""
     until = time.monotonic() + seconds
     while True:
         waiter = services.notifier.waiter(run.id)
-        async with services.database.read() as session:
-            run = await runs.get(session, run.id)
+        has_ended = await runs.has_ended(services.database, run.id)
         left = until - time.monotonic()
-        if Status(run.status).is_final or left <= 0 or services.stopping.is_set():
-            return run
+        if has_ended or left <= 0 or services.stopping.is_set():
+            return
         await wait(waiter, min(left, 1.0))
 
 

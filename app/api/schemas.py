@@ -183,9 +183,12 @@ class UsageOut(Body):
     remembered: int
     """Calls answered by the ledger of earlier ones, for nothing."""
     prompt_tokens: int
+    """Of paid calls, those included whose answer could not be used."""
     completion_tokens: int
+    estimated: int = 0
+    """Of the paid calls: their tokens are estimated, because the provider did not state them."""
     cost_usd: float | None = None
-    """Null: not known."""
+    """In US dollars, by the list prices of the model's provider or the operator's; null: not known."""
 
 
 class RunHead(Body):
@@ -294,16 +297,30 @@ class PlanOut(Body):
     """Upper bound; 0 for the embedded model."""
     sections: int
     """Groups of chunks that are sent out at once."""
+    most_usd: float | None
+    """What the calls cost at most, in US dollars; null: the price of the model is not known."""
 
 
 class GateOut(Body):
     """The limits in front of a provider at this moment."""
 
     limit: int
-    """Calls in flight at most."""
+    """Calls in flight at most, as much as the provider bears at present."""
+    most: int
+    """The operator's upper bound of it."""
     in_flight: int
+    waiting: int
+    """Calls that wait for their turn."""
     paused_seconds: float
     """How long the provider still asks for a pause."""
+    requests_per_minute: float | None
+    """Calls that may start in a minute, by the operator's settings and what the provider states; null: not limited."""
+    tokens_per_minute: float | None
+    """Tokens that may be sent in a minute, likewise."""
+    calls: int
+    """Calls made since the service was started."""
+    hedges: int
+    """Of these, second ones, made because the first took unusually long."""
 
 
 class ModelOut(Body):
@@ -313,6 +330,8 @@ class ModelOut(Body):
     is_default: bool
     window_tokens: int | None
     """Its context window; null: it has none, or it depends on the model."""
+    usd_per_million_tokens: tuple[float, float] | None
+    """What a million tokens of prompt and of answer cost; null: not known, or it depends on the model."""
     gate: GateOut
 
 
@@ -320,6 +339,11 @@ class Health(Body):
     """Whether the service is well."""
 
     status: Literal["ok"]
+    stall_ms: float
+    """The longest time, in milliseconds, that anyone waited in the last ten seconds because the process was busy."""
+    memory_share: float
+    """The share of the memory it may use that is in use; from 0.85 on new model calls wait, from 0.92 on new runs are
+    refused. 0 where no limit is known."""
 
 
 def run_out(run: Run, documents: list[DocumentOut]) -> RunOut:

@@ -1,6 +1,5 @@
 """Watch a run as server-sent events."""
 
-import json
 import re
 from collections.abc import AsyncIterator
 from typing import Annotated
@@ -34,28 +33,30 @@ async def stream_run(
 ) -> AsyncIterator[ServerSentEvent]:
     """Send every event of the run as it happens, and those that were before.
 
-    `queued`, `planned` (calls and token bounds), `progress` (each finished call, with counts), `document` (its
-    summary), and last `finished` (the status); `id` numbers them without a gap. A browser's `EventSource` comes back by
-    itself and misses nothing. `goodbye` says that the service stops; come back then, too.
+    `queued`, `planned` (calls and token bounds), `progress` (each finished call, with the run's progress and usage as
+    of then), `document` (its summary), and last `finished` (the status); `id` numbers them without a gap. A browser's
+    `EventSource` comes back by itself and misses nothing. `goodbye` says that the service stops; come back then, too.
     """
     seq = int(last_event_id) if last_event_id and SEQ.fullmatch(last_event_id) else 0
     yield ServerSentEvent(retry=RETRY_MILLISECONDS)
+    has_ended = False
     while True:
         waiter = services.notifier.waiter(run.id)
-        async with services.database.read() as session:
-            found = await events.after(session, run.id, seq, EVENTS_AT_ONCE)
-            # A client that comes back after the end, or whose run was deleted, must not wait for ever.
-            is_over = not found and await runs.is_over(session, run.id)
+        found = await services.database.fetch(events.after(run.id, seq, EVENTS_AT_ONCE))
         for event in found:
-            # Not `data=`, which writes every Korean letter as six characters of escape.
-            yield ServerSentEvent(
-                id=str(event.seq), event=event.type, raw_data=json.dumps(event.data, ensure_ascii=False)
-            )
+            # Not `data=`, which would write the JSON anew, every Korean letter as six characters of escape.
+            yield ServerSentEvent(id=str(event.seq), event=event.type, raw_data=event.data)
             seq = event.seq
-        if is_over or (found and found[-1].type == events.FINISHED):
+        if found and found[-1].type == events.FINISHED:
+            return
+        if has_ended and not found:
             return
         if services.stopping.is_set():
             yield ServerSentEvent(event="goodbye", data={"reason": "the service is stopping"})
             return
         if not found:
-            await wait(waiter)
+            # A client that comes back after the end, or whose run was deleted, must not wait for ever; one look more
+            # takes what was told since the one above.
+            has_ended = await runs.has_ended(services.database, run.id)
+            if not has_ended:
+                await wait(waiter)

@@ -1,17 +1,20 @@
 """The ledger of finished model calls, in the database."""
 
 import asyncio
+import json
 from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import JSON, LargeBinary, Row, Select, String, bindparam, cast, delete, func, or_, select
 from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError, StatementError
 
 from app.store.database import Database
-from app.store.models import CallRow, now
-from graphs.models import Answer, Call, LedgerUnavailable
+from app.store.models import CallRow, EventRow, Run, Status, now
+from graphs.models import Answer, AnswerMalformed, Call, LedgerUnavailable
 
-KEYS_PER_QUERY = 500  # SQLite binds a bounded number of values
+TRIM_ROWS = 500  # that are deleted in one transaction
 
 _KEEP = insert(CallRow.__table__).on_conflict_do_nothing()  # type: ignore[arg-type]  # a mapped class's table is a Table
 
@@ -21,7 +24,8 @@ class CallStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._wanted: dict[str, asyncio.Future[Answer | None]] = {}
+        self._query = _finding(database.dialect)
+        self._asked: list[tuple[Sequence[str], asyncio.Future[dict[str, Answer]]]] = []
         self._finding: asyncio.Task[None] | None = None
 
     async def find(self, keys: Sequence[str]) -> dict[str, Answer]:
@@ -29,12 +33,11 @@ class CallStore:
 
         Look-ups of many tasks at one moment become one query. Raises `LedgerUnavailable`.
         """
-        loop = asyncio.get_running_loop()
-        futures = {key: self._wanted.setdefault(key, loop.create_future()) for key in keys}
+        found: asyncio.Future[dict[str, Answer]] = asyncio.get_running_loop().create_future()
+        self._asked.append((keys, found))
         if self._finding is None or self._finding.done():
             self._finding = asyncio.create_task(self._find())
-        answers = {key: await asyncio.shield(future) for key, future in futures.items()}
-        return {key: answer for key, answer in answers.items() if answer is not None}
+        return await found
 
     async def keep(self, call: Call, answer: Answer) -> None:
         """Store an answer; return when it is durable. Raises `LedgerUnavailable`."""
@@ -51,31 +54,73 @@ class CallStore:
         }
         try:
             await self._database.write(_KEEP, [row])
+        except (StatementError, ValueError, TypeError) as error:
+            if isinstance(error, OperationalError):
+                raise LedgerUnavailable(str(error.__cause__ or error)) from error
+            raise AnswerMalformed("It cannot be stored.") from error  # nor ever will be
         except SQLAlchemyError as error:
             raise LedgerUnavailable(str(error.__cause__ or error)) from error
 
     async def _find(self) -> None:
         await asyncio.sleep(0)  # let every task that is ready add its keys
-        while self._wanted:
-            wanted, self._wanted = self._wanted, {}
-            keys = list(wanted)
+        while self._asked:
+            asked, self._asked = self._asked, []
+            wanted = {key for keys, _ in asked for key in keys}
             try:
-                async with self._database.read() as session:
-                    for start in range(0, len(keys), KEYS_PER_QUERY):
-                        batch = keys[start : start + KEYS_PER_QUERY]
-                        rows = await session.scalars(select(CallRow).where(CallRow.key.in_(batch)))
-                        for row in rows:
-                            wanted.pop(row.key).set_result(_answer(row))
+                rows = await self._database.fetch(self._query, {"keys": json.dumps(list(wanted))})
             except SQLAlchemyError as error:
-                for future in wanted.values():
-                    future.set_exception(LedgerUnavailable(str(error.__cause__ or error)))
-                    future.exception()  # its asker may have been cancelled meanwhile
+                for _, found in asked:
+                    if not found.done():  # its asker may have been cancelled meanwhile
+                        found.set_exception(LedgerUnavailable(str(error.__cause__ or error)))
             else:
-                for future in wanted.values():
-                    future.set_result(None)
+                answers = {row.key: _answer(row) for row in rows}
+                for keys, found in asked:
+                    if not found.done():
+                        found.set_result({key: answers[key] for key in keys if key in answers})
 
 
-def _answer(row: CallRow) -> Answer:
+async def trim(database: Database, *, days: float, most_bytes: int) -> int:
+    """Forget the calls that are older than so many days, and the oldest where all texts together have more bytes than
+    allowed; return how many. What a run under way rests on stays.
+    """
+    newer = func.sum(func.length(cast(CallRow.text, LargeBinary))).over(
+        order_by=(CallRow.created_at.desc(), CallRow.key)
+    )
+    sized = select(CallRow.key, CallRow.created_at, newer.label("with_newer")).subquery()
+    under_way = (
+        select(EventRow.call_key)
+        .join(Run, Run.id == EventRow.run_id)
+        .where(Run.status.in_([Status.QUEUED, Status.RUNNING]), EventRow.call_key == sized.c.key)
+        .exists()
+    )
+    is_old = sized.c.created_at < now() - timedelta(days=days)
+    rows = await database.fetch(select(sized.c.key).where(or_(is_old, sized.c.with_newer > most_bytes), ~under_way))
+    keys = [row.key for row in rows]
+    for start in range(0, len(keys), TRIM_ROWS):  # in steps, so that other writes come in between
+        async with database.begin() as session:
+            await session.execute(delete(CallRow).where(CallRow.key.in_(keys[start : start + TRIM_ROWS])))
+    return len(keys)
+
+
+def _finding(dialect: str) -> Select[*tuple[Any, ...]]:
+    """Return the query for any number of keys, handed over as one JSON array: an IN list is compiled anew for each
+    length, and SQLite bounds it.
+    """
+    keys = bindparam("keys", type_=String)
+    listed = func.json_each(keys) if dialect == "sqlite" else func.json_array_elements_text(cast(keys, JSON))
+    wanted = select(listed.table_valued("value").c.value)
+    columns = (
+        CallRow.key,
+        CallRow.text,
+        CallRow.spans,
+        CallRow.prompt_tokens,
+        CallRow.completion_tokens,
+        CallRow.seconds,
+    )
+    return select(*columns).where(CallRow.key.in_(wanted))
+
+
+def _answer(row: Row[*tuple[Any, ...]]) -> Answer:
     return Answer(
         text=row.text,
         spans=tuple((document, start, end) for document, start, end in row.spans),

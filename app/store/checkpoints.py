@@ -2,22 +2,54 @@
 way.
 """
 
+import asyncio
+import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import aiosqlite
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+from app.store.database import LOG_BYTES, compact
+
+PACKED_BYTES = 1024  # what is shorter is stored as it is
+
+
+class PackingSerializer(JsonPlusSerializer):
+    """Compresses what is long: each checkpoint of a run holds its whole plan, whose steps differ in a few numbers."""
+
+    def dumps_typed(self, obj: Any) -> tuple[str, bytes]:
+        """Return the kind of a value and its bytes."""
+        kind, data = super().dumps_typed(obj)
+        # Level 1 makes a plan five times smaller at 200 MB/s; the higher ones take longer and gain a tenth.
+        return (kind, data) if len(data) < PACKED_BYTES else (f"{kind}+zlib", zlib.compress(data, 1))
+
+    def loads_typed(self, data: tuple[str, bytes]) -> Any:
+        """Return the value."""
+        kind, stored = data
+        return super().loads_typed((kind.removesuffix("+zlib"), zlib.decompress(stored)) if "+" in kind else data)
 
 
 @asynccontextmanager
 async def open_checkpoints(path: Path) -> AsyncIterator[AsyncSqliteSaver]:
     """Open the checkpoint file, made if missing."""
     async with aiosqlite.connect(path, timeout=30.0) as connection:
-        saver = AsyncSqliteSaver(connection)
+        await connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # only before the first table is made
+        saver = AsyncSqliteSaver(connection, serde=PackingSerializer())
         await saver.setup()
         # The file may lose its tail in a power cut: the ledger still has the calls. A commit without fsync is fifteen
         # times faster.
         await connection.execute("PRAGMA synchronous = NORMAL")
-        await connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        await connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")
         yield saver
+
+
+async def compact_checkpoints(checkpoints: BaseCheckpointSaver[Any]) -> None:
+    """Give the disk back what deleted threads held. Raises `sqlite3.OperationalError` when somebody is at the file."""
+    if isinstance(checkpoints, AsyncSqliteSaver):  # a server sees to it by itself
+        for _, _, path in await checkpoints.conn.execute_fetchall("PRAGMA database_list"):
+            await asyncio.to_thread(compact, Path(path))

@@ -1,14 +1,19 @@
-"""The events of runs: what a client is told, in order, however often it comes back."""
+"""The events of runs: what a client is told, in order, however often it comes back.
+
+While a run goes on, its newest event of the types `COUNTED` is also where its progress and its usage stand: in the same
+row, nothing can be told and not counted, whenever the process is killed.
+"""
 
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Insert, bindparam, delete, func, insert, select
+from sqlalchemy import Insert, ScalarSelect, Select, Text, bindparam, cast, delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.store.models import CallRow, EventRow, Run, now
 
 FINISHED = "finished"  # the type of the one terminal event
+COUNTED = ("planned", "progress")  # the types whose data hold `progress` and `run_usage`, as of that event
 
 
 def appending() -> Insert:
@@ -26,10 +31,10 @@ async def append(session: AsyncSession, run_id: str, type: str, data: dict[str, 
     session.add(EventRow(run_id=run_id, seq=last + 1, type=type, at=now(), step=None, call_key=None, data=data))
 
 
-async def after(session: AsyncSession, run_id: str, seq: int, limit: int) -> Sequence[EventRow]:
-    """Return the events behind `seq`, oldest first."""
-    query = select(EventRow).where(EventRow.run_id == run_id, EventRow.seq > seq).order_by(EventRow.seq).limit(limit)
-    return (await session.scalars(query)).all()
+def after(run_id: str, seq: int, limit: int) -> Select[int, str, str]:
+    """Return the query for number, type and data, as JSON, of the events behind `seq`, oldest first."""
+    columns = (EventRow.seq, EventRow.type, cast(EventRow.data, Text).label("data"))
+    return select(*columns).where(EventRow.run_id == run_id, EventRow.seq > seq).order_by(EventRow.seq).limit(limit)
 
 
 async def last_seq(session: AsyncSession, run_id: str) -> int:
@@ -37,10 +42,15 @@ async def last_seq(session: AsyncSession, run_id: str) -> int:
     return await session.scalar(select(func.max(EventRow.seq)).where(EventRow.run_id == run_id)) or 0
 
 
-async def of_type(session: AsyncSession, run_id: str, *types: str) -> Sequence[EventRow]:
-    """Return a run's events of some types, oldest first."""
-    query = select(EventRow).where(EventRow.run_id == run_id, EventRow.type.in_(types)).order_by(EventRow.seq)
-    return (await session.scalars(query)).all()
+def steps_told(run_id: str) -> Select[int, str, str | None]:
+    """Return the query for number, type and step of a run's events, oldest first."""
+    return select(EventRow.seq, EventRow.type, EventRow.step).where(EventRow.run_id == run_id).order_by(EventRow.seq)
+
+
+def counts() -> ScalarSelect[dict[str, Any]]:
+    """Return, for a query on runs, the data of each run's newest event that counts; null before the first."""
+    counted = select(EventRow.data).where(EventRow.run_id == Run.id, EventRow.type.in_(COUNTED))
+    return counted.order_by(EventRow.seq.desc()).limit(1).correlate(Run).scalar_subquery()
 
 
 async def partials(session: AsyncSession, run_id: str, kind: str) -> Sequence[tuple[EventRow, str | None]]:

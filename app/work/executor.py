@@ -1,19 +1,31 @@
 """Drives the graph for one run: from where it stands to its terminal event."""
 
+import asyncio
 import logging
+import sqlite3
 from collections.abc import Sequence
 from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph.state import CompiledStateGraph
+from sqlalchemy import Row
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.errors import Incomplete, InternalError, ModelStopped, PlanImpossible, PrecisError, SummaryFailed
+from app.errors import (
+    BudgetExceeded,
+    Incomplete,
+    InternalError,
+    ModelStopped,
+    PlanImpossible,
+    PrecisError,
+    SummaryFailed,
+)
 from app.store import runs
-from app.store.models import DocumentRow, Run, Status
+from app.store.checkpoints import compact_checkpoints
+from app.store.models import Run, Status
 from app.work.journal import Journal
 from app.work.resources import Resources
-from graphs.models import LedgerEntryLost, LedgerUnavailable, RunStopped
+from graphs.models import EMBEDDED, Bound, BudgetTooSmall, LedgerEntryLost, LedgerUnavailable, RunStopped
 from graphs.summarize import (
     Context,
     Document,
@@ -22,14 +34,17 @@ from graphs.summarize import (
     DoesNotFit,
     Options,
     Outcome,
+    Usage,
     builder,
     context_of,
+    hold_back,
     plan_cost,
 )
 
 logger = logging.getLogger(__name__)
 
 Graph = CompiledStateGraph[Any, Context, Any, Any]
+Texts = Sequence[Row[int, str, str, list[Any], str]]  # see `runs.texts_of`
 
 
 async def execute_run(run: Run, resources: Resources) -> None:
@@ -54,12 +69,14 @@ async def execute_run(run: Run, resources: Resources) -> None:
         raise  # the run waits until storage is back; it has not failed
     except DoesNotFit as error:
         await _fail(run, PlanImpossible(str(error)), resources, journal)
+    except BudgetTooSmall as error:
+        await _fail(run, BudgetExceeded(error.detail), resources, journal)
     except RunStopped as error:
         await _fail(run, ModelStopped(str(error), code=error.code), resources, journal)
     except Exception:  # the top of a run: whatever it is, the run must end and say so
         logger.exception("run %s failed", run.id)
         await _fail(run, InternalError(), resources, journal)
-    await forget_checkpoints(run.id, resources)
+    await _clear_up(run.id, resources)
 
 
 async def cancel_run(run_id: str, attempt: int, resources: Resources) -> None:
@@ -68,8 +85,8 @@ async def cancel_run(run_id: str, attempt: int, resources: Resources) -> None:
     async with resources.database.begin() as session:
         await runs.settle_documents(session, run_id, Status.CANCELLED)
         await runs.finish(session, run_id, attempt, status=Status.CANCELLED, error=None)
-    await forget_checkpoints(run_id, resources)
     resources.notifier.notify(run_id)
+    await _clear_up(run_id, resources)
 
 
 async def forget_checkpoints(run_id: str, resources: Resources) -> None:
@@ -77,17 +94,30 @@ async def forget_checkpoints(run_id: str, resources: Resources) -> None:
     await resources.checkpoints.adelete_thread(run_id)
 
 
-async def _begin(run: Run, resources: Resources) -> Sequence[DocumentRow]:
+async def _clear_up(run_id: str, resources: Resources) -> None:
+    """Give back the room that an ended run took beside its rows. When another run goes on, that is left to its end: it
+    would wait for the disk meanwhile.
+    """
+    await forget_checkpoints(run_id, resources)
+    async with resources.database.read() as session:
+        if await runs.workers_of_running(session):
+            return
+    try:
+        await compact_checkpoints(resources.checkpoints)
+        await resources.database.compact()
+    except sqlite3.Error as error:
+        logger.info("the files stay as large as they are: %s", error)
+
+
+async def _begin(run: Run, resources: Resources) -> Texts:
     """Mark the readable documents as running and return them with their texts."""
     async with resources.database.begin() as session:
         await runs.change(session, run.id, run.attempt, status=Status.RUNNING)
         await runs.start_documents(session, run.id)
-    async with resources.database.read() as session:
-        rows = await runs.documents_of(session, run.id, with_text=True)
-    return [row for row in rows if row.status != Status.FAILED]
+    return await resources.database.fetch(runs.texts_of(run.id))
 
 
-async def _drive(run: Run, rows: Sequence[DocumentRow], resources: Resources, journal: Journal) -> Outcome:
+async def _drive(run: Run, rows: Texts, resources: Resources, journal: Journal) -> Outcome:
     """Run the graph from its last checkpoint, or from the start, and return its output."""
     graph: Graph = builder.compile(checkpointer=resources.checkpoints, name="summarize")
     config: RunnableConfig = {"configurable": {"thread_id": run.id}}
@@ -100,14 +130,20 @@ async def _drive(run: Run, rows: Sequence[DocumentRow], resources: Resources, jo
         chat=resources.chat,
         report=journal.report,
         owner=run.owner,
+        run=run.id,
+        prices=resources.settings.prices,
+        spent=_spent(journal.usage),
         chunk_tokens=resources.settings.chunk_tokens,
         window_tokens=resources.settings.window_tokens,
     )
+    if context.facts.name != EMBEDDED:
+        await asyncio.to_thread(resources.chat, context.facts)  # the first one takes most of a second to open
     snapshot = await graph.aget_state(config)
     if "status" not in snapshot.values and snapshot.created_at is not None and not snapshot.next:
         await forget_checkpoints(run.id, resources)  # they lead nowhere: a power cut took the last ones
         snapshot = await graph.aget_state(config)
     if "plan" in snapshot.values:
+        hold_back(snapshot.values["plan"], context, snapshot.values["steps"])
         journal.planned(plan_cost(snapshot.values["plan"]))
     if "status" in snapshot.values:  # the graph had ended; only the run's end was not written
         return cast("Outcome", snapshot.values)
@@ -125,9 +161,7 @@ async def _drive(run: Run, rows: Sequence[DocumentRow], resources: Resources, jo
     return output
 
 
-async def _succeed(
-    run: Run, rows: Sequence[DocumentRow], output: Outcome, resources: Resources, journal: Journal
-) -> None:
+async def _succeed(run: Run, rows: Texts, output: Outcome, resources: Resources, journal: Journal) -> None:
     """Write the run's results and its terminal event, in one transaction."""
     await journal.flush()
     positions = {row.id: row.position for row in rows}
@@ -147,7 +181,6 @@ async def _succeed(
             error=_shortfall(output, unread) if status is not Status.SUCCEEDED else None,
             summary=output["summary"],
             coverage=output["coverage"],
-            usage=dict(journal.usage),
             progress=journal.progress() | {"phase": "finished", "eta_seconds": 0.0},
         )
     resources.notifier.notify(run.id)
@@ -158,10 +191,12 @@ async def _fail(run: Run, error: PrecisError, resources: Resources, journal: Jou
     await journal.flush()
     async with resources.database.begin() as session:
         await runs.settle_documents(session, run.id, Status.FAILED)
-        await runs.finish(
-            session, run.id, run.attempt, status=Status.FAILED, error=error.problem(), usage=dict(journal.usage)
-        )
+        await runs.finish(session, run.id, run.attempt, status=Status.FAILED, error=error.problem())
     resources.notifier.notify(run.id)
+
+
+def _spent(usage: Usage) -> Bound:
+    return Bound(usage["calls"], usage["prompt_tokens"] + usage["completion_tokens"], usage["cost_usd"] or 0.0)
 
 
 def _shortfall(output: Outcome, unread: int) -> dict[str, Any]:

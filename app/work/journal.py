@@ -5,26 +5,21 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Insert, bindparam, update
+from sqlalchemy import Insert, select
 
 from app.store import events
 from app.store.database import Database
-from app.store.models import EventRow, Run
+from app.store.models import Run
 from app.work.notifier import Notifier
-from graphs.summarize import PlanCost, StepReport, Usage, add_usage
-
-NO_USAGE = Usage(calls=0, remembered=0, prompt_tokens=0, completion_tokens=0)
+from graphs.summarize import NO_USAGE, PlanCost, StepReport, add_usage
 
 _APPEND: Insert = events.appending()
-_PROGRESS = (
-    update(Run.__table__)  # type: ignore[arg-type]  # a mapped class's table is a Table
-    .where(Run.id == bindparam("run_id"), Run.attempt == bindparam("held"))
-    .values(progress=bindparam("new_progress"), usage=bindparam("new_usage"))
-)
 
 
 class Journal:
-    """Appends the events of one run and keeps its progress; the run's only writer of events while the lease holds."""
+    """Appends the events of one run and counts in them how far it is; its only writer of events while the lease
+    holds.
+    """
 
     def __init__(self, database: Database, notifier: Notifier, run_id: str, attempt: int) -> None:
         self._database = database
@@ -44,10 +39,15 @@ class Journal:
 
     async def open(self) -> None:
         """Read what an earlier attempt has told already."""
-        async with self._database.read() as session:
-            self._seq = await events.last_seq(session, self._run_id)
-            for event in await events.of_type(session, self._run_id, "planned", "progress"):
-                self._recall(event)
+        for seq, type, step in await self._database.fetch(events.steps_told(self._run_id)):
+            self._seq = seq
+            if type in events.COUNTED:
+                self._told.add(step or type)
+        for (counts,) in await self._database.fetch(select(events.counts()).where(Run.id == self._run_id)):
+            if counts is not None:
+                progress = counts["progress"]
+                self.phase, self.done, self.failed = progress["phase"], progress["done"], progress["failed"]
+                self.usage = counts["run_usage"]
         self._done_before = self.done
 
     def planned(self, cost: PlanCost) -> None:
@@ -55,7 +55,7 @@ class Journal:
         self.total = cost.maps + cost.merges
         if "planned" not in self._told:
             self._told.add("planned")
-            self._append("planned", cost._asdict())
+            self._append("planned", cost._asdict() | self._counts())
 
     def report(self, report: StepReport) -> asyncio.Future[None] | None:
         """Tell that a step is done; a step that was told before, by a worker that did not finish the run, is not told
@@ -63,9 +63,13 @@ class Journal:
         """
         if report["step"] in self._told:
             return None
-        self._count(report["step"], report["kind"], report["status"], report["usage"])
-        data = {name: value for name, value in report.items() if name not in ("step", "key", "text", "usage")}
-        data |= {"usage": report["usage"], "progress": self.progress()}
+        self._told.add(report["step"])
+        self.phase = report["kind"]
+        self.done += 1
+        self.failed += report["status"] == "failed"
+        self.usage = add_usage(self.usage, report["usage"])
+        data: dict[str, Any] = {**report, **self._counts()}
+        del data["step"], data["key"], data["text"]  # the first two are columns, texts have an event of their own
         written = self._append("progress", data, step=report["step"], call_key=report["key"])
         if report["is_summary"] and report["document"] is not None and report["text"] is not None:
             written = self._append("document", {"id": report["document"], "text": report["text"]}, step=report["step"])
@@ -92,18 +96,9 @@ class Journal:
             return None
         return round((time.monotonic() - self._started) / fresh * max(0, self.total - self.done), 1)
 
-    def _recall(self, event: EventRow) -> None:
-        if event.type == "planned":
-            self._told.add("planned")
-        else:
-            self._count(str(event.step), event.data["kind"], event.data["status"], event.data["usage"])
-
-    def _count(self, step: str, kind: str, status: str, usage: Usage) -> None:
-        self._told.add(step)
-        self.phase = kind
-        self.done += 1
-        self.failed += status == "failed"
-        self.usage = add_usage(self.usage, usage)
+    def _counts(self) -> dict[str, Any]:
+        """What every event of the types `COUNTED` holds: the run shows the newest."""
+        return {"progress": self.progress(), "run_usage": self.usage}
 
     def _append(
         self, type: str, data: dict[str, Any], *, step: str | None = None, call_key: str | None = None
@@ -115,22 +110,14 @@ class Journal:
             "seq": self._seq,
             "type": type,
             "at": datetime.now(UTC),
+            "step": step,
+            "call_key": call_key,
+            "data": data,
         }
-        row |= {"step": step, "call_key": call_key, "data": data}
         written = self._database.write(_APPEND, [row])
-        self._track(written)
-        state = {
-            "run_id": self._run_id,
-            "held": self._attempt,
-            "new_progress": self.progress(),
-            "new_usage": dict(self.usage),
-        }
-        self._track(self._database.write(_PROGRESS, [state]))
+        self._pending.add(written)
+        written.add_done_callback(self._written)
         return written
-
-    def _track(self, write: asyncio.Future[None]) -> None:
-        self._pending.add(write)
-        write.add_done_callback(self._written)
 
     def _written(self, write: asyncio.Future[None]) -> None:
         if not write.cancelled() and write.exception() is None:

@@ -9,7 +9,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from app.settings import Settings
 from app.store.database import Database
 from app.work.notifier import Notifier
-from graphs.models import Calls, ChatModel, ModelFacts
+from graphs.models import Calls, ChatModel, MemoryGuard, ModelFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +22,4 @@ class Resources:
     calls: Calls
     chat: Callable[[ModelFacts], ChatModel]
     checkpoints: BaseCheckpointSaver[Any]
+    memory: MemoryGuard

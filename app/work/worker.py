@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.store import runs
+from app.store.calls import trim
 from app.store.models import Run
 from app.work.executor import cancel_run, execute_run
 from app.work.notifier import wait
@@ -20,6 +21,7 @@ from graphs.models import LedgerUnavailable
 logger = logging.getLogger(__name__)
 
 
+TIDY_SECONDS = (60.0, 3_600.0)  # from the start to the first look at the ledger's age and size, and between two
 AGAIN_SECONDS = 5.0  # before a run that storage has stopped is taken up again
 
 
@@ -43,6 +45,7 @@ class Worker:
         self._woken = asyncio.Event()
         self._is_stopping = False
         self._renew_at = 0.0  # monotonic seconds
+        self._tidy_at = time.monotonic() + TIDY_SECONDS[0]
 
     def wake(self) -> None:
         """Look at the database now rather than at the next poll."""
@@ -78,6 +81,11 @@ class Worker:
             self._renew_at = time.monotonic() + runs.LEASE_SECONDS / 3
         if self._driven:
             await self._check()
+        if time.monotonic() >= self._tidy_at:
+            self._tidy_at = time.monotonic() + TIDY_SECONDS[1]
+            settings = self._resources.settings
+            gone = await trim(database, days=settings.ledger_days, most_bytes=settings.ledger_bytes)
+            logger.info("the ledger: %d calls forgotten for their age or size", gone)
         while len(self._driven) < self._resources.settings.runs_at_once and not self._is_stopping:
             async with database.read() as session:
                 dead = self._presence.dead(await runs.workers_of_running(session))

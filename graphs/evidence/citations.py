@@ -5,21 +5,29 @@ Zaragoza, "The Probabilistic Relevance Framework", 2009): the source sentence th
 it.
 """
 
-from collections import Counter
-from collections.abc import Iterable
-from typing import NamedTuple, Protocol
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain, compress
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from graphs.text.sentences import split_sentences
-from graphs.text.words import terms
+from graphs.text.sentences import sentence_spans, split_sentences
+from graphs.text.words import BREAK, terms, terms_of, word_forms
 
 K1 = 1.2  # how fast a repeated term saturates
 B = 0.75  # how much a long sentence is discounted
 CITATIONS = 2  # of one sentence, at most
 SECOND_SHARE = 0.8  # of the best score, for a second citation to be worth giving
 LEAST_SHARE = 0.25  # of a sentence's term weight that its citation must share, or it gets none
+
+PIECE_CHARACTERS = 100_000  # read at once: some milliseconds in which no other thread of Python runs
+REMEMBERED_FORMS = 1 << 16  # of words: some 10 MB
+BLOCK_SIZE = 250_000  # postings or sentences that are sorted and scored at once
+
+Integers = NDArray[np.int64]
+Reals = NDArray[np.float64]
 
 
 class Source(Protocol):
@@ -42,64 +50,279 @@ class Place(NamedTuple):
     end: int
 
 
+class Claim(NamedTuple):
+    """A sentence whose places are wanted; `document` narrows the search to one source."""
+
+    sentence: str
+    document: str | None = None
+
+
+def claims_of(text: str, *, language: str, document: str | None = None) -> list[Claim]:
+    """Return the sentences of a summary, to be searched for."""
+    sentences = [" ".join(text[start:end].split()) for start, end in split_sentences(text, language)]
+    return [Claim(sentence, document) for sentence in sentences]
+
+
 class SentenceSearch:
     """BM25 over the sentences of a batch."""
 
     def __init__(self, sources: Iterable[Source]) -> None:
-        self._places: list[Place] = []
-        self._ranges: dict[str, tuple[int, int]] = {}
-        self._vocabulary: dict[str, int] = {}
-        counted = [self._add(source) for source in sources]
-        rows = np.array([row for batch in counted for row, _, _ in batch], dtype=np.int64)
-        columns = np.array([column for batch in counted for _, column, _ in batch], dtype=np.int64)
-        tf = np.array([times for batch in counted for _, _, times in batch], dtype=np.float64)
-        order = np.argsort(columns, kind="stable")  # postings: by term, then by sentence
-        self._rows, tf, sorted_columns = rows[order], tf[order], columns[order]
-        self._first = np.searchsorted(sorted_columns, np.arange(len(self._vocabulary) + 1))
-        lengths = np.bincount(self._rows, weights=tf, minlength=len(self._places))
-        df = np.diff(self._first)
-        self._idf = np.log(1 + (len(self._places) - df + 0.5) / (df + 0.5))
-        mean = lengths.mean() if len(lengths) else 1.0
-        self._weights = tf * (K1 + 1) / (tf + K1 * (1 - B + B * lengths[self._rows] / max(mean, 1.0)))
+        self._sources = sources
 
-    def _add(self, source: Source) -> list[tuple[int, int, int]]:
-        """Number the sentences and terms of a source; return (sentence, term, times)."""
-        counted: list[tuple[int, int, int]] = []
-        first = len(self._places)
-        for start, end in split_sentences(source.text):
-            found = Counter(terms(source.text[start:end]))
-            row = len(self._places)
-            self._places.append(Place(source.id, start, end))
-            counted += [
-                (row, self._vocabulary.setdefault(term, len(self._vocabulary)), times) for term, times in found.items()
-            ]
-        self._ranges[source.id] = (first, len(self._places))
-        return counted
+    def find(self, claims: Sequence[Claim]) -> list[list[Place]]:
+        """Return the places that each claim rests on, best first; none where too little is shared.
 
-    def find(self, sentence: str, document: str | None = None) -> list[Place]:
-        """Return the places that a sentence rests on, best first; none where too little is shared. `document` narrows
-        the search to one source.
+        Reads all sources once, a second for some 15 megabytes, so ask for all claims at once and in a thread. Memory
+        is that of the claims' own words in the sources, not of all words.
         """
-        wanted = [self._vocabulary[term] for term in dict.fromkeys(terms(sentence)) if term in self._vocabulary]
+        if not claims:
+            return []
+        index = _Index(claims)
+        for source in self._sources:
+            index.read(source)
+        return index.places()
+
+
+class _Wanted:
+    """The terms of the claims by number, and in which documents their places are wanted."""
+
+    def __init__(self, claims: Sequence[Claim]) -> None:
+        self.numbers: dict[str, int] = {}
+        self.documents: dict[str, int] = {}  # that claims are narrowed to, by number
+        self.of_claims: list[Integers] = []
+        anywhere: set[int] = set()
+        inside: set[tuple[int, int]] = set()
+        for sentence, document in claims:
+            own = [self.numbers.setdefault(term, len(self.numbers)) for term in dict.fromkeys(terms(sentence))]
+            self.of_claims.append(np.array(own, np.int64))
+            if document is None:
+                anywhere.update(own)
+            else:
+                number = self.documents.setdefault(document, len(self.documents))
+                inside.update((number, term) for term in own)
+        self._anywhere = np.zeros(len(self.numbers), bool)
+        self._anywhere[list(anywhere)] = True
+        self._inside = np.array(sorted(number * len(self.numbers) + term for number, term in inside), np.int64)
+
+    def keeps(self, documents: Integers, terms: Integers) -> NDArray[np.bool_]:
+        """Return for each pair of a document's number and a term whether the places are wanted."""
+        kept: NDArray[np.bool_] = self._anywhere[terms]
+        if len(self._inside):
+            pairs = documents * len(self.numbers) + terms
+            places = np.minimum(np.searchsorted(self._inside, pairs), len(self._inside) - 1)
+            kept |= self._inside[places] == pairs
+        return kept
+
+
+class _Codes(dict[str, int]):
+    """What each word of the sources means to the search, looked up at the speed of C.
+
+    A code from 0 up is the number of terms of a word that has no wanted one; `BREAK` is -1; from -2 down a code is
+    the number of an entry, which is a word with wanted terms.
+    """
+
+    def __init__(self, numbers: Mapping[str, int], *, ascii: bool) -> None:
+        self._numbers = numbers
+        self._ascii = ascii
+        self._made: list[int] = []  # by entry: how many terms there are in all
+        self._first: list[int] = [0]  # by entry: where its wanted terms begin
+        self._terms: list[int] = []  # wanted ones, of all entries
+        self._entries: tuple[Integers, Integers, Integers] | None = None  # these three, while none is added
+
+    def __missing__(self, form: str) -> int:
+        code = self[form] = -1 if form == BREAK else self._code(terms_of(form, ascii=self._ascii))
+        return code
+
+    def _code(self, made: Sequence[str]) -> int:
+        wanted = [self._numbers[term] for term in made if term in self._numbers]
         if not wanted:
-            return []
-        first, last = self._ranges[document] if document else (0, len(self._places))
-        scores: NDArray[np.float64] = np.zeros(last - first)
-        for term in wanted:
-            left, right = self._first[term], self._first[term + 1]
-            rows = self._rows[left:right]
-            inside = slice(np.searchsorted(rows, first), np.searchsorted(rows, last))
-            scores[rows[inside] - first] += self._idf[term] * self._weights[left:right][inside]
-        if not len(scores):
-            return []
-        best = np.argsort(-scores, kind="stable")[:CITATIONS]
-        floor = max(SECOND_SHARE * scores[best[0]], LEAST_SHARE * float(self._idf[wanted].sum()))
-        return [self._places[first + int(row)] for row in best if scores[row] >= floor]
+            return len(made)
+        self._entries = None
+        self._made.append(len(made))
+        self._terms += wanted
+        self._first.append(len(self._terms))
+        return -1 - len(self._made)
+
+    def read(self, texts: Sequence[str]) -> tuple[Integers, Integers, Integers]:
+        """Return the number of terms of each text, and the wanted terms in order, each with its text."""
+        forms = word_forms(texts, ascii=self._ascii)
+        codes = np.fromiter(map(self.__getitem__, forms), np.int64, len(forms))
+        if self._entries is None:
+            self._entries = np.array(self._made, np.int64), np.array(self._first), np.array(self._terms, np.int64)
+        made, first, terms = self._entries
+        text_of = np.cumsum(codes == -1)
+        hits = np.flatnonzero(codes < -1)
+        entries = -2 - codes[hits]
+        codes[hits] = made[entries]
+        lengths = np.bincount(text_of, np.maximum(codes, 0), len(texts)).astype(np.int64)
+        begins, times = first[entries], first[entries + 1] - first[entries]
+        places = np.arange(times.sum()) - np.repeat(np.cumsum(times) - times - begins, times)
+        found = terms[places]
+        if len(self) > REMEMBERED_FORMS:  # a text that repeats nothing would fill the memory
+            self.clear()
+            self._made, self._first, self._terms, self._entries = [], [0], [], None
+        return lengths, np.repeat(text_of[hits], times), found
 
 
-def align(
-    text: str, search: SentenceSearch, *, language: str, document: str | None = None
-) -> list[tuple[str, list[Place]]]:
-    """Return the sentences of a text with the places that each rests on."""
-    sentences = [" ".join(text[start:end].split()) for start, end in split_sentences(text, language)]
-    return [(sentence, search.find(sentence, document)) for sentence in sentences]
+class _Block(NamedTuple):
+    """Postings of a stretch of sentences, by term and then by sentence."""
+
+    first: int  # sentence
+    last: int  # exclusive
+    terms: Integers  # that occur
+    begins: Integers  # of each one's postings, and the end of all
+    rows: NDArray[np.int32]  # the posting's sentence
+    times: NDArray[np.unsignedinteger[Any]]  # that it has the term
+
+    def postings(self, term: int) -> slice:
+        """Return where a term's postings are."""
+        place = int(np.searchsorted(self.terms, term))
+        if place == len(self.terms) or self.terms[place] != term:
+            return slice(0, 0)
+        return slice(int(self.begins[place]), int(self.begins[place + 1]))
+
+
+class _Index:
+    """What the claims' terms do in the sources."""
+
+    def __init__(self, claims: Sequence[Claim]) -> None:
+        self._claims = claims
+        self._wanted = _Wanted(claims)
+        self._codes = [_Codes(self._wanted.numbers, ascii=ascii) for ascii in (False, True)]
+        self._df = np.zeros(len(self._wanted.numbers), np.int64)
+        self._ranges: dict[str, tuple[int, int]] = {}
+        # The piece that is being gathered, by sentence.
+        self._texts: list[str] = []
+        self._spans: list[tuple[int, int]] = []
+        self._documents: list[int] = []
+        self._characters = 0
+        # What was read, by sentence and piece. 32 bits: there may be millions.
+        self._sentences = 0
+        self._starts: list[NDArray[np.int32]] = []
+        self._ends: list[NDArray[np.int32]] = []
+        self._lengths: list[NDArray[np.int32]] = []
+        self._blocks: list[_Block] = []
+        self._open: list[tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]] = []  # row, term, times
+        self._open_first = 0
+        self._open_size = 0
+
+    def read(self, source: Source) -> None:
+        """Add the sentences of a source."""
+        text = source.text
+        document = self._wanted.documents.get(source.id, -1)
+        first = self._sentences + len(self._texts)
+        for span in sentence_spans(text):
+            sentence = text[span[0] : span[1]]
+            self._texts.append(sentence)
+            self._spans.append(span)
+            self._documents.append(document)
+            self._characters += len(sentence)
+            if self._characters >= PIECE_CHARACTERS:
+                self._read_piece()
+        self._ranges[source.id] = first, self._sentences + len(self._texts)
+
+    def _read_piece(self) -> None:
+        lengths = np.zeros(len(self._texts), np.int32)
+        documents = np.array(self._documents, np.int64)
+        plain = np.fromiter(map(str.isascii, self._texts), bool, len(self._texts))
+        width = len(self._df)
+        for codes, own_kind in zip(self._codes, (~plain, plain), strict=True):
+            own = np.flatnonzero(own_kind)
+            if not len(own):
+                continue
+            lengths[own], texts, found = codes.read(list(compress(self._texts, own_kind)))
+            if not len(found):
+                continue
+            pairs, times = np.unique(texts * width + found, return_counts=True)
+            rows, terms = own[pairs // width], pairs % width
+            self._df += np.bincount(terms, minlength=width)
+            kept = self._wanted.keeps(documents[rows], terms)
+            postings = (rows[kept] + self._sentences, terms[kept], times[kept])
+            row, term, time = (column.astype(np.int32) for column in postings)
+            self._open.append((row, term, time))
+            self._open_size += len(row)
+        bounds = np.fromiter(chain.from_iterable(self._spans), np.int32, 2 * len(self._spans))
+        self._starts.append(bounds[::2].copy())
+        self._ends.append(bounds[1::2].copy())
+        self._lengths.append(lengths)
+        self._sentences += len(self._texts)
+        for gathered in (self._texts, self._spans, self._documents):
+            gathered.clear()
+        self._characters = 0
+        if max(self._open_size, self._sentences - self._open_first) >= BLOCK_SIZE:
+            self._close_block()
+
+    def _close_block(self) -> None:
+        if self._open:
+            rows, terms, times = (np.concatenate(column) for column in zip(*self._open, strict=True))
+            order = np.lexsort((rows, terms))
+            distinct, begins = np.unique(terms[order], return_index=True)
+            self._blocks.append(
+                _Block(
+                    first=self._open_first,
+                    last=self._sentences,
+                    terms=distinct.astype(np.int64),
+                    begins=np.append(begins, len(terms)),
+                    rows=rows[order],
+                    times=times[order].astype(np.min_scalar_type(times.max(initial=0))),
+                )
+            )
+        self._open = []
+        self._open_first, self._open_size = self._sentences, 0
+
+    def places(self) -> list[list[Place]]:
+        """Return the places of each claim, best first."""
+        if self._texts:
+            self._read_piece()
+        self._close_block()
+        if not self._sentences:
+            return [[] for _ in self._claims]
+        idf = np.log(1 + (self._sentences - self._df + 0.5) / (self._df + 0.5))
+        lengths = np.concatenate(self._lengths)
+        mean = max(float(lengths.mean()), 1.0)
+        asked = [numbers[self._df[numbers] > 0] for numbers in self._wanted.of_claims]
+        best: list[list[tuple[float, int]]] = [[] for _ in self._claims]
+        for block in self._blocks:
+            times = block.times.astype(np.float64)
+            weights = times * (K1 + 1) / (times + K1 * (1 - B + B * lengths[block.rows] / mean))
+            for number, (claim, wanted) in enumerate(zip(self._claims, asked, strict=True)):
+                first, last = self._range(claim, block)
+                if first < last and len(wanted):
+                    best[number] += _best(block, weights, idf, wanted, first, last)
+        starts, ends = np.concatenate(self._starts), np.concatenate(self._ends)
+        owners, owner_first = list(self._ranges), [first for first, _ in self._ranges.values()]
+
+        def place(row: int) -> Place:
+            return Place(owners[bisect_right(owner_first, row) - 1], int(starts[row]), int(ends[row]))
+
+        found = []
+        for scored, wanted in zip(best, asked, strict=True):
+            scored.sort()
+            floor = max(SECOND_SHARE * -scored[0][0], LEAST_SHARE * float(idf[wanted].sum())) if scored else 0.0
+            found.append([place(row) for score, row in scored[:CITATIONS] if -score >= floor])
+        return found
+
+    def _range(self, claim: Claim, block: _Block) -> tuple[int, int]:
+        """Return the first and last sentence, exclusive, of a block that a claim may rest on."""
+        if claim.document is None:
+            return block.first, block.last
+        first, last = self._ranges.get(claim.document, (0, 0))
+        return max(first, block.first), min(last, block.last)
+
+
+def _best(block: _Block, weights: Reals, idf: Reals, terms: Integers, first: int, last: int) -> list[tuple[float, int]]:
+    """Return the best sentences of [first, last) with their scores, negated so that they sort best first."""
+    scores = np.zeros(last - first)
+    for term in terms:
+        at = block.postings(int(term))
+        rows = block.rows[at]
+        inside = slice(*np.searchsorted(rows, (first, last)))
+        scores[rows[inside] - first] += idf[term] * weights[at][inside]
+    found = []
+    for _ in range(CITATIONS):
+        row = int(scores.argmax())  # of equal ones the first
+        if scores[row] <= 0:
+            break
+        found.append((-float(scores[row]), first + row))
+        scores[row] = 0
+    return found

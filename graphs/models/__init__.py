@@ -1,24 +1,42 @@
 """One door to every model: chat models and the embedded extractor."""
 
 from graphs.models.calls import Answer, Call, Calls, Ledger, MemoryLedger
-from graphs.models.catalog import EMBEDDED, ModelFacts, model_facts
-from graphs.models.chat import ChatModel, open_http_client
-from graphs.models.failures import CallFailed, LedgerEntryLost, LedgerUnavailable, ModelError, RunStopped
+from graphs.models.catalog import EMBEDDED, ModelFacts, Price, model_facts
+from graphs.models.chat import ChatModel, open_pool
+from graphs.models.failures import (
+    AnswerMalformed,
+    BudgetTooSmall,
+    CallFailed,
+    LedgerEntryLost,
+    LedgerUnavailable,
+    ModelError,
+    RunStopped,
+)
+from graphs.models.gate import Gate, Limits
+from graphs.models.memory import MemoryGuard
+from graphs.models.spending import Bound
 
 __all__ = [
     "EMBEDDED",
     "Answer",
+    "AnswerMalformed",
+    "Bound",
+    "BudgetTooSmall",
     "Call",
     "CallFailed",
     "Calls",
     "ChatModel",
+    "Gate",
     "Ledger",
     "LedgerEntryLost",
     "LedgerUnavailable",
+    "Limits",
+    "MemoryGuard",
     "MemoryLedger",
     "ModelError",
     "ModelFacts",
+    "Price",
     "RunStopped",
     "model_facts",
-    "open_http_client",
+    "open_pool",
 ]

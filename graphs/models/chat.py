@@ -1,16 +1,22 @@
 """Chat models that speak OpenAI's protocol, asked once, with every fault named.
 
-Retries and the total deadline are not here but in `calls`: the SDK's own retries are off.
+ChatOpenAI writes the request and reads the answer; what lies between is one POST over the provider's connection pool.
+That is a fifth of the CPU that the SDK's own way takes, and leaves status, headers and body to be judged here. Retries
+and the total deadline are not here but in `calls`.
 """
 
 import json
+import math
 import re
-from collections.abc import AsyncIterator, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.request import getproxies, proxy_bypass
 
-import httpx2
-import openai
-from langchain_core.messages import AIMessage
+import aiohttp
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
@@ -26,68 +32,55 @@ from graphs.models.failures import (
     CallTimedOut,
     ContextOverflow,
     ModelUnknown,
+    Overloaded,
     ProviderUnavailable,
     QuotaExhausted,
     Transient,
     Unauthorized,
 )
+from graphs.models.spending import Bill
 
 Messages = Sequence[tuple[str, str]]  # (role, content): role is "system" or "user"
 CONNECTIONS = 1_000  # at most open to one provider; the gate keeps the calls in flight far below
 KEEPALIVE_SECONDS = 60.0
+DNS_SECONDS = 300  # that an address is remembered
 CONNECT_SECONDS = 10.0
-DEFAULT_PAUSE_SECONDS = 5.0  # on 429 without Retry-After
 
 # How OpenAI, Azure, vLLM, llama.cpp and Ollama say that a prompt is too long.
 _OVERFLOW = re.compile(
     r"context.?length|context window|maximum context|context size|exceed_context"
-    r"|too many tokens|prompt is too long|input length",
+    r"|too many tokens|prompt (?:is )?too long|input length|request too large",
     re.IGNORECASE,
 )
-_THINKING = re.compile(r"<think>.*?</think>\s*|^.*?</think>\s*|^\s*<think>.*", re.DOTALL)
-CHARACTERS_PER_TOKEN = 4  # to estimate what a server does not state
+# Each search ends at the next <think>: without that, a text of many would take time by the square of its length.
+_THINKING = re.compile(r"<think>(?:(?!<think>).)*?</think>\s*|^.*?</think>\s*|^\s*<think>.*", re.DOTALL)
+BYTES_PER_TOKEN = 4  # of UTF-8, in about any language: to estimate what a server does not state
 ANSWER_BYTES = 4 * 1024 * 1024  # of one response; the longest summary is a hundredth of it
+ERROR_CHARACTERS = 300  # of a server's own words that are passed on
+SAID_CHARACTERS = 2_000  # of them that are read
+_NO_QUOTA = {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"}
 
 
-def open_http_client(deadline_seconds: float) -> httpx2.AsyncClient:
-    """Open the connection pool of one provider, over aiohttp; belongs to the running event loop, closed with
-    `aclose()`.
-    """
-    return openai.DefaultAioHttpClient(
-        limits=httpx2.Limits(
-            max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS, keepalive_expiry=KEEPALIVE_SECONDS
-        ),
-        timeout=httpx2.Timeout(deadline_seconds, connect=CONNECT_SECONDS),
-        trust_env=True,
-        event_hooks={"response": [_cap_answer]},
+@asynccontextmanager
+async def open_pool() -> AsyncIterator[aiohttp.ClientSession]:
+    """Open the connection pool of one provider; it belongs to the running event loop."""
+    connector = aiohttp.TCPConnector(
+        limit=CONNECTIONS, limit_per_host=CONNECTIONS, keepalive_timeout=KEEPALIVE_SECONDS, ttl_dns_cache=DNS_SECONDS
     )
-
-
-class _Capped(httpx2.AsyncByteStream):
-    """A response's body that ends in an error when it grows too large."""
-
-    def __init__(self, stream: httpx2.AsyncByteStream) -> None:
-        self._stream = stream
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        received = 0
-        async for part in self._stream:
-            received += len(part)
-            if received > ANSWER_BYTES:
-                raise AnswerMalformed(f"It is larger than {ANSWER_BYTES:,} bytes.")
-            yield part
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
-
-
-async def _cap_answer(response: httpx2.Response) -> None:
-    assert isinstance(response.stream, httpx2.AsyncByteStream)
-    response.stream = _Capped(response.stream)
+    async with aiohttp.ClientSession(
+        connector=connector,
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
+        cookie_jar=aiohttp.DummyCookieJar(),
+    ) as pool:
+        yield pool
 
 
 class ChatModel:
-    """One chat model behind an OpenAI-compatible address."""
+    """One chat model behind an OpenAI-compatible address.
+
+    Without a `pool` each call opens a connection of its own, in whatever event loop it is asked. `observe` is handed
+    the headers of each answer.
+    """
 
     def __init__(
         self,
@@ -95,100 +88,185 @@ class ChatModel:
         *,
         api_key: str | None,
         base_url: str | None,
-        http_client: httpx2.AsyncClient | None = None,
+        pool: aiohttp.ClientSession | None = None,
+        observe: Callable[[Mapping[str, str]], None] | None = None,
     ) -> None:
         self.facts = facts
+        self._pool = pool
+        self._observe = observe
         self._chat = ChatOpenAI(
             model=facts.name.partition(":")[2],
             api_key=SecretStr(api_key or "none"),  # local servers take any
             base_url=base_url,
             max_retries=0,
             temperature=0.0 if facts.takes_temperature else None,
-            http_async_client=http_client,
         )
+        sdk = self._chat.root_async_client
+        self._url = str(sdk.base_url.join("chat/completions"))
+        self._proxy = _proxy(sdk.base_url.scheme, sdk.base_url.host)
+        headers = {**sdk.default_headers, **sdk.auth_headers, "User-Agent": "precis"}
+        self._headers = {
+            name: value
+            for name, value in headers.items()
+            if isinstance(value, str) and not name.startswith("X-Stainless")  # what the SDK tells of this machine
+        }
 
-    async def ask(self, messages: Messages, max_tokens: int) -> Answer:
-        """Ask once. Raises `CallFailed`, `RunStopped` or `Transient`."""
+    async def ask(self, messages: Messages, max_tokens: int, bill: Bill | None = None) -> Answer:
+        """Ask once, and add to the bill what the answer cost. Raises `CallFailed`, `RunStopped` or `Transient`."""
+        written: list[BaseMessage] = [_ROLES[role](content=content) for role, content in messages]
+        # The two methods with an underscore are those that other providers' packages override; their cost is 50 us.
+        request = json.dumps(self._chat._get_request_payload(written, max_tokens=max_tokens))  # noqa: SLF001
+        status, headers, body = await self._post(request.encode())
+        if self._observe:
+            self._observe(headers)
+        if status != 200:
+            raise _status_fault(status, headers, body)
         try:
-            message = await self._chat.ainvoke(list(messages), max_tokens=max_tokens)
-        except openai.APIStatusError as error:
-            raise _status_fault(error) from error
-        except openai.APIConnectionError as error:
-            raise _connection_fault(error) from error
-        except (
-            openai.OpenAIError,
-            json.JSONDecodeError,
-            ValueError,
-            TypeError,
-            KeyError,
-            IndexError,
-            AttributeError,
-        ) as error:
-            # The SDK and LangChain read an answer without checking it: what is no chat completion ends in any of these.
-            raise Transient(f"{type(error).__name__}: {error}"[:300], gives_up_as=AnswerMalformed) from error
-        return _read(message, prompt_characters=sum(len(content) for _, content in messages))
+            said = json.loads(body)
+            (generation,) = self._chat._create_chat_result(said).generations[:1]  # noqa: SLF001
+            refusal = said["choices"][0]["message"].get("refusal")  # LangChain reads it from the SDK's classes alone
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
+            # LangChain reads an answer without checking it: what is no chat completion ends in any of these.
+            raise Transient(f"{type(error).__name__}: {_words(error)}", gives_up_as=AnswerMalformed) from error
+        message = generation.message
+        if not isinstance(message, AIMessage):
+            raise Transient(f"Its role is {message.type}.", gives_up_as=AnswerMalformed)
+        reason = (generation.generation_info or {}).get("finish_reason")
+        paid = self._paid(message, messages)
+        if bill is not None:
+            bill.add(paid)
+        text = _storable(_THINKING.sub("", message.text)).strip()
+        if refusal:
+            raise AnswerRefused(_words(refusal))
+        if reason == "content_filter":
+            raise AnswerFiltered
+        if reason == "length":
+            raise AnswerCut
+        if not text:
+            raise Transient("", gives_up_as=AnswerEmpty)
+        return Answer(text, prompt_tokens=paid.prompt_tokens, completion_tokens=paid.completion_tokens)
+
+    async def _post(self, request: bytes) -> tuple[int, Mapping[str, str], bytes]:
+        """Return the status, headers and body of one answer."""
+        try:
+            async with (
+                self._session() as session,
+                session.post(self._url, data=request, headers=self._headers, proxy=self._proxy) as response,
+            ):
+                return response.status, response.headers, await _body(response)
+        except TimeoutError as error:  # of the connection; the call's own deadline is kept by whoever asks
+            raise Transient(_words(error), gives_up_as=CallTimedOut) from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:  # ValueError: an address that is none
+            raise Transient(_words(error), gives_up_as=ProviderUnavailable) from error
+
+    @asynccontextmanager
+    async def _session(self) -> AsyncIterator[aiohttp.ClientSession]:
+        if self._pool is not None:
+            yield self._pool
+        else:
+            async with open_pool() as pool:
+                yield pool
+
+    def _paid(self, message: AIMessage, asked: Messages) -> Bill:
+        """Return what an answer cost, whether it can be used or not."""
+        usage: dict[str, Any] = dict(message.usage_metadata or {})
+        stated = usage.get("input_tokens", 0), usage.get("output_tokens", 0)
+        is_estimated = stated[0] <= 0 or (stated[1] <= 0 and bool(message.text))
+        prompt_tokens = stated[0] if stated[0] > 0 else _estimated_tokens(*(content for _, content in asked))
+        completion_tokens = stated[1] if stated[1] > 0 else _estimated_tokens(message.text)
+        usd = self.facts.usd(prompt_tokens, completion_tokens)
+        return Bill(1, prompt_tokens, completion_tokens, int(is_estimated), usd)
 
 
-def _read(message: AIMessage, prompt_characters: int) -> Answer:
-    """Return the answer if it may be called one."""
-    reason = message.response_metadata.get("finish_reason")
-    text = _THINKING.sub("", message.text).strip()
-    if message.additional_kwargs.get("refusal"):
-        raise AnswerRefused(str(message.additional_kwargs["refusal"])[:300])
-    if reason == "content_filter":
-        raise AnswerFiltered
-    if reason == "length":
-        raise AnswerCut
-    if not text:
-        raise Transient("", gives_up_as=AnswerEmpty)
-    usage: dict[str, Any] = dict(message.usage_metadata or {})
-    return Answer(
-        text,
-        prompt_tokens=usage.get("input_tokens") or prompt_characters // CHARACTERS_PER_TOKEN,
-        completion_tokens=usage.get("output_tokens") or len(message.text) // CHARACTERS_PER_TOKEN,
-    )
+_ROLES: dict[str, type[SystemMessage | HumanMessage]] = {"system": SystemMessage, "user": HumanMessage}
 
 
-def _connection_fault(error: openai.APIConnectionError) -> Exception:
-    """Name a failed connection by what first went wrong: the SDK takes a refused one for a time-out."""
-    causes: list[BaseException] = [error]
-    while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None:
-        causes.append(cause)
-    for cause in causes:
-        if isinstance(cause, AnswerMalformed):
-            return cause
-    detail = str(causes[-1])[:300]
-    if any(isinstance(cause, TimeoutError) for cause in causes):
-        return Transient(detail, gives_up_as=CallTimedOut)
-    return Transient(detail, gives_up_as=ProviderUnavailable)
+def _proxy(scheme: str, host: str) -> str | None:
+    """Return the proxy that the environment names for a host; aiohttp would look, and for .netrc too, at every call."""
+    proxy = None if proxy_bypass(host) else getproxies().get(scheme)
+    return proxy if proxy is None or "://" in proxy else f"http://{proxy}"
 
 
-def _status_fault(error: openai.APIStatusError) -> Exception:
+async def _body(response: aiohttp.ClientResponse) -> bytes:
+    """Return an answer's bytes. Raises `AnswerMalformed` when they are too many."""
+    parts: list[bytes] = []
+    received = 0
+    async for part in response.content.iter_any():
+        received += len(part)
+        if received > ANSWER_BYTES:
+            response.close()
+            raise AnswerMalformed(f"It is larger than {ANSWER_BYTES:,} bytes.")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _status_fault(status: int, headers: Mapping[str, str], body: bytes) -> Exception:
     """Name a refusal by its status and its body."""
-    status, code, detail = error.status_code, str(error.code or ""), str(error.message)[:300]
-    if code == "insufficient_quota" or (status == 429 and "insufficient_quota" in detail):
+    codes, said = _said(body)
+    detail = _words(said)
+    if status == 402 or codes & _NO_QUOTA or (status == 429 and "insufficient_quota" in said):
         return QuotaExhausted(detail)
-    if status == 429:
-        return Transient(
-            detail, gives_up_as=ProviderUnavailable, wait_seconds=_retry_after(error, DEFAULT_PAUSE_SECONDS)
-        )
+    if status == 413 or (
+        status in (400, 422, 429) and ("context_length_exceeded" in codes or _OVERFLOW.search(said))
+    ):  # with 429: larger than all that the provider allows a minute
+        return ContextOverflow(detail)
+    stated = retry_after_seconds(headers)
+    if status == 429 or (status == 503 and stated is not None) or status == 529:  # 529: overloaded, outside the RFCs
+        return Overloaded(detail, wait_seconds=stated)
+    if status == 404 or "model_not_found" in codes:
+        return ModelUnknown(detail)
     if status in (401, 403):
         return Unauthorized(detail)
-    if status in (400, 413, 422) and (code == "context_length_exceeded" or _OVERFLOW.search(detail)):
-        return ContextOverflow(detail)
-    if status == 404:
-        return ModelUnknown(detail)
+    if status == 400 and "content_filter" in codes:  # Azure's, of the prompt
+        return AnswerFiltered(detail)
     if status in (408, 409) or status >= 500:
-        wait_seconds = _retry_after(error, None) if status == 503 else None
-        return Transient(detail, gives_up_as=ProviderUnavailable, wait_seconds=wait_seconds)
+        return Transient(detail, gives_up_as=ProviderUnavailable)
     if status < 300:
         return Transient(detail, gives_up_as=AnswerMalformed)
     return CallRejected(detail)
 
 
-def _retry_after(error: openai.APIStatusError, default: float | None) -> float | None:
-    stated = error.response.headers.get("retry-after", "")
+def _said(body: bytes) -> tuple[set[str], str]:
+    """Return code and type, and the message, of an error body: OpenAI's form, older vLLM's without `error`, Google's in
+    a list, or any text.
+    """
+    text = body.decode(errors="replace")
     try:
-        return max(0.0, float(stated))
-    except ValueError:  # absent, or a date, which providers do not send
-        return default
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        return set(), " ".join(text[:SAID_CHARACTERS].split())
+    data = data[0] if isinstance(data, list) and data else data
+    error = (data.get("error") or data) if isinstance(data, dict) else data
+    if not isinstance(error, dict):
+        return set(), str(error)[:SAID_CHARACTERS]
+    return {str(error.get("code")), str(error.get("type"))}, str(error.get("message") or error)[:SAID_CHARACTERS]
+
+
+def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
+    """Return how long a provider asks to wait, from `retry-after-ms` or `Retry-After` in seconds or as a date; None if
+    it does not say.
+    """
+    for name, unit in (("retry-after-ms", 1_000), ("retry-after", 1)):
+        try:
+            seconds = float(headers.get(name, "")) / unit
+        except ValueError:
+            continue
+        if math.isfinite(seconds):
+            return max(0.0, seconds)
+    try:
+        return max(0.0, parsedate_to_datetime(headers.get("retry-after", "")).timestamp() - time.time())
+    except (ValueError, OverflowError):
+        return None
+
+
+def _estimated_tokens(*texts: str) -> int:
+    return -(-sum(len(text.encode(errors="replace")) for text in texts) // BYTES_PER_TOKEN)
+
+
+def _storable(text: str) -> str:
+    """Return a text without what JSON can say and a database cannot keep: NUL, and half a surrogate pair."""
+    return text.replace("\0", "").encode(errors="replace").decode()
+
+
+def _words(said: object) -> str:
+    return _storable((str(said) or type(said).__name__)[:ERROR_CHARACTERS])

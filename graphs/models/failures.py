@@ -5,6 +5,7 @@ CallFailed                  the call is given up; the run goes on and says what 
 │   └── ContextOverflow     ... because it is too long for the model
 ├── CallTimedOut            no answer within the deadline, after all attempts
 ├── ProviderUnavailable     errors of the provider or the network, after all attempts
+├── BudgetSpent             the run's budget does not allow the call
 └── AnswerUnusable          an answer came, and must not be called a summary
     ├── AnswerCut           ended by the output limit
     ├── AnswerFiltered      withheld by the provider's content filter
@@ -16,9 +17,11 @@ RunStopped                  no further call of this run can succeed, or may be m
 ├── Unauthorized            key missing, wrong or without the right
 ├── QuotaExhausted          the account has no credit left
 ├── ModelUnknown            the provider has no such model
+├── BudgetTooSmall          the plan needs more than the run's budget allows
 └── LedgerUnavailable       finished calls cannot be kept, so none is started
     └── LedgerEntryLost     a finished call that this run rests on is gone
-Transient                   inside this package only: try again, perhaps after a stated time
+Transient                   inside this package only: try again
+└── Overloaded              ... after a pause of everyone, as long as the provider states
 """
 
 
@@ -60,6 +63,12 @@ class ProviderUnavailable(CallFailed):
     """The provider could not be reached or failed, in every attempt."""
 
     code = "provider_unavailable"
+
+
+class BudgetSpent(CallFailed):
+    """The run's budget does not allow this call."""
+
+    code = "budget_spent"
 
 
 class AnswerUnusable(CallFailed):
@@ -128,6 +137,12 @@ class ModelUnknown(RunStopped):
     code = "model_unknown"
 
 
+class BudgetTooSmall(RunStopped):
+    """The plan needs more than the run's budget allows, so nothing was paid."""
+
+    code = "budget_too_small"
+
+
 class LedgerUnavailable(RunStopped):
     """Finished calls cannot be kept, so no new one is started."""
 
@@ -143,7 +158,14 @@ class LedgerEntryLost(LedgerUnavailable):
 class Transient(ModelError):
     """The call may succeed when tried again."""
 
-    def __init__(self, detail: str, *, gives_up_as: type[CallFailed], wait_seconds: float | None = None) -> None:
+    def __init__(self, detail: str, *, gives_up_as: type[CallFailed]) -> None:
         super().__init__(detail)
         self.gives_up_as = gives_up_as  # after the last attempt
-        self.wait_seconds = wait_seconds  # the provider asks everyone to wait so long; such a wait is no failed attempt
+
+
+class Overloaded(Transient):
+    """The provider asks for fewer calls: everyone waits, and no attempt is counted."""
+
+    def __init__(self, detail: str, *, wait_seconds: float | None) -> None:
+        super().__init__(detail, gives_up_as=ProviderUnavailable)
+        self.wait_seconds = wait_seconds  # as stated; None: it says no time

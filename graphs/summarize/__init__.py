@@ -1,10 +1,12 @@
 """The map-reduce summarisation graph."""
 
-from graphs.summarize.context import CHUNK_TOKENS, Context, Options, context_of
+from graphs.summarize.budget import hold_back
+from graphs.summarize.context import CHUNK_TOKENS, Budget, Context, Options, context_of
 from graphs.summarize.graph import builder, graph
 from graphs.summarize.outcome import summarise
 from graphs.summarize.plan import DoesNotFit, PlanCost, make_plan, plan_cost
 from graphs.summarize.state import (
+    NO_USAGE,
     Coverage,
     Document,
     DocumentPlan,
@@ -21,6 +23,8 @@ from graphs.summarize.state import (
 
 __all__ = [
     "CHUNK_TOKENS",
+    "NO_USAGE",
+    "Budget",
     "Context",
     "Coverage",
     "Document",
@@ -40,6 +44,7 @@ __all__ = [
     "builder",
     "context_of",
     "graph",
+    "hold_back",
     "make_plan",
     "plan_cost",
     "summarise",

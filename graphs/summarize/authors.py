@@ -3,19 +3,31 @@
 import asyncio
 from collections.abc import Sequence
 from itertools import groupby
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from graphs.models.calls import Answer, Call
-from graphs.models.catalog import EMBEDDED
+from graphs.models.catalog import EMBEDDED, ModelFacts
 from graphs.models.chat import ChatModel, Messages
 from graphs.models.extractive import BatchIndex, Sentence
-from graphs.models.failures import AnswerEmpty, AnswerTooLong
+from graphs.models.failures import AnswerCut, AnswerEmpty, AnswerTooLong
+from graphs.models.spending import Bill, Bound, Spending
 from graphs.summarize import prompts
 from graphs.summarize.state import Documents, Result, Step
+from graphs.text.tokens import token_counter
 from graphs.text.words import count_words
 
+LONGEST_TOKEN = 16  # characters of an answer for each token that it may have: more, and the limit was ignored
 LONGEST_ANSWER = 1.0  # of the source's words; a longer one is no summary
+MESSAGE_TOKENS = 12  # that the chat protocol adds to a message, with some to spare
 ANSWER_FLOOR_WORDS = 40  # below this a model may need more words than a very short source has
+
+
+class Payer(NamedTuple):
+    """For whom calls are made."""
+
+    owner: str = ""  # whose ledger entries they may use
+    run: str = ""  # whose turn they take at the gate
+    spending: Spending | None = None  # the run's budget
 
 
 class Author(Protocol):
@@ -31,11 +43,11 @@ class Author(Protocol):
 class ChatAuthor:
     """Writes prompts for a chat model."""
 
-    def __init__(self, chat: ChatModel, documents: Documents, *, focus: str | None, owner: str) -> None:
+    def __init__(self, chat: ChatModel, documents: Documents, *, focus: str | None, payer: Payer) -> None:
         self._chat = chat
         self._documents = documents
         self._focus = focus
-        self._owner = owner
+        self._payer = payer
 
     async def map_call(self, step: Step) -> Call:
         """Return the call that summarises a chunk."""
@@ -58,32 +70,56 @@ class ChatAuthor:
         messages = prompts.merge_messages(
             parts=parts, words=step["words"], language=step["language"], focus=self._focus
         )
+        if len(below) != len(step["inputs"]):  # not as planned: something failed below, or the step was split
+            counts = token_counter(self._chat.facts.name).count([content for _, content in messages])
+            step = {**step, "prompt_tokens": sum(counts) + MESSAGE_TOKENS * len(messages)}
         return self._call(messages, step)
 
     def _call(self, messages: Messages, step: Step) -> Call:
         facts = self._chat.facts
+        bill = Bill()
 
-        async def perform() -> Answer:
-            answer = await self._chat.ask(messages, step["max_tokens"])
+        def most_tokens(room: int) -> int:
+            return max(step["max_tokens"], min(room * step["max_tokens"], facts.window_tokens - step["prompt_tokens"]))
+
+        def bound(room: int) -> Bound:
+            return step_bound({**step, "max_tokens": most_tokens(room)}, facts)
+
+        async def perform(room: int) -> Answer:
+            if room > 1 and most_tokens(room) == most_tokens(room // 2):
+                raise AnswerCut  # the window has no more room
+            answer = await self._chat.ask(messages, most_tokens(room), bill)
+            if len(answer.text) > LONGEST_TOKEN * step["max_tokens"]:
+                raise AnswerTooLong
             if count_words(answer.text) > max(ANSWER_FLOOR_WORDS, LONGEST_ANSWER * step["source_words"]):
+                raise AnswerTooLong
+            # The room is for what a model thinks: a longer text would not fit where the plan has put it. Nor would that
+            # of a server that keeps to no limit.
+            if answer.completion_tokens > step["max_tokens"] and (
+                token_counter(facts.name).count([answer.text])[0] > step["max_tokens"]
+            ):
                 raise AnswerTooLong
             return answer
 
-        identity = {
-            "prompt": prompts.VERSION,
-            "messages": [list(message) for message in messages],
-            "max_tokens": step["max_tokens"],
-        }
-        return Call(model=facts.name, identity=identity, perform=perform, owner=self._owner)
+        return Call(
+            model=facts.name,
+            identity={"prompt": prompts.VERSION, "messages": [list(message) for message in messages]},
+            perform=perform,
+            bound=bound,
+            step=step["id"],
+            goes_ahead=bool(step["inputs"]),
+            bill=bill,
+            **self._payer._asdict(),
+        )
 
 
 class ExtractiveAuthor:
     """Chooses sentences by their weight in the whole batch; the index is computed once, when the first step asks."""
 
-    def __init__(self, documents: Documents, *, focus: str | None, owner: str) -> None:
+    def __init__(self, documents: Documents, *, focus: str | None, payer: Payer) -> None:
         self._documents = documents
         self._focus = focus
-        self._owner = owner
+        self._payer = payer
         self._building = asyncio.Lock()
         self._index: BatchIndex | None = None
 
@@ -99,15 +135,27 @@ class ExtractiveAuthor:
         return self._call(index, picked, step)
 
     def _call(self, index: BatchIndex, candidates: list[int], step: Step) -> Call:
-        async def perform() -> Answer:
+        bill = Bill()
+
+        async def perform(_: int) -> Answer:
             chosen = await asyncio.to_thread(index.select, candidates, step["words"])
+            bill.add(Bill(1))
             if not chosen:
                 raise AnswerEmpty
             spans = [index.sentence(number) for number in chosen]
             return Answer(self._quote(spans), spans=tuple((span.document, span.start, span.end) for span in spans))
 
         identity = {"index": index.digest, "candidates": candidates, "words": step["words"]}
-        return Call(model=EMBEDDED, identity=identity, perform=perform, owner=self._owner)
+        return Call(
+            model=EMBEDDED,
+            identity=identity,
+            perform=perform,
+            bound=lambda _: Bound(1),
+            step=step["id"],
+            goes_ahead=bool(step["inputs"]),
+            bill=bill,
+            **self._payer._asdict(),
+        )
 
     def _quote(self, spans: Sequence[Sentence]) -> str:
         """Return the sentences as text: a paragraph a document."""
@@ -124,6 +172,14 @@ class ExtractiveAuthor:
                 texts = [(document.id, document.text) for document in self._documents]
                 self._index = await asyncio.to_thread(BatchIndex.build, texts, focus=self._focus)
             return self._index
+
+
+def step_bound(step: Step, facts: ModelFacts) -> Bound:
+    """Return what a step's call costs at most, if its first answer can be used."""
+    if facts.name == EMBEDDED:
+        return Bound(1)
+    usd = facts.usd(step["prompt_tokens"], step["max_tokens"])
+    return Bound(1, step["prompt_tokens"] + step["max_tokens"], usd or 0.0)
 
 
 def part_title(documents: Documents, part: Result) -> str:

@@ -1,22 +1,44 @@
 """What a caller may choose (`Options`) and what a node is handed (`Context`)."""
 
+import asyncio
+import math
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation
 from pydantic.json_schema import SkipJsonSchema
 
-from graphs.evidence.citations import SentenceSearch
 from graphs.models.calls import Calls
-from graphs.models.catalog import EMBEDDED, ModelFacts, model_facts
+from graphs.models.catalog import EMBEDDED, ModelFacts, Price, model_facts
 from graphs.models.chat import ChatModel
-from graphs.summarize.authors import Author, ChatAuthor, ExtractiveAuthor
+from graphs.models.spending import Bound, Spending
+from graphs.summarize.authors import Author, ChatAuthor, ExtractiveAuthor, Payer
 from graphs.summarize.state import Documents, StepReport
 
 CHUNK_TOKENS = 3_000  # of a chunk: large enough for context, small enough that a model reads all of it with care
+SECTION_STEPS = 100  # Sends in one superstep: LangGraph's cost grows with the square of their number
 WORDS = {"short": 80, "medium": 200, "long": 500}
+
+
+class Budget(BaseModel):
+    """What a run may cost; `null` is no limit.
+
+    A plan whose prompts alone need more is refused before the first call. After that no call is made that could go
+    over the budget; the run then ends with what it has, and says what is missing. Calls that the ledger remembers cost
+    nothing.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    calls: int | None = Field(default=None, ge=1, examples=[None])
+    """Model calls."""
+    tokens: int | None = Field(default=None, ge=1, examples=[None])
+    """Tokens of prompts and answers together."""
+    usd: float | None = Field(default=None, gt=0, examples=[None])
+    """US dollars; refused where the price of the model is not known."""
 
 
 class Options(BaseModel):
@@ -56,6 +78,9 @@ class Options(BaseModel):
     """The share of the text, in characters, that must have been summarised for the run not to fail. Between this and 1
     the run is `partial`."""
 
+    budget: Budget = Field(default_factory=Budget)
+    """What the run may cost."""
+
     @property
     def target_words(self) -> int:
         """The length of a summary in words, before the source's own length limits it."""
@@ -88,26 +113,52 @@ class Context(Options):
     report: SkipJsonSchema[Annotated[Callable[[StepReport], Awaitable[None] | None], SkipValidation]] = ignore_report
     owner: SkipJsonSchema[str] = ""
     """Whose ledger entries this run may use."""
+    run: SkipJsonSchema[str] = ""
+    """The run's id: runs take turns at the gate."""
+    prices: SkipJsonSchema[dict[str, Price]] = Field(default_factory=dict)
+    """US dollars for a million tokens of prompt and of answer, by model, before the built-in table."""
+    spent: SkipJsonSchema[Annotated[Bound, SkipValidation]] = Bound()
+    """What earlier attempts of this run have paid."""
 
     @cached_property
     def facts(self) -> ModelFacts:
         """What is known of the model. Raises `ValueError` for a name that is not a model's."""
-        return model_facts(self.model or EMBEDDED, self.window_tokens)
+        return model_facts(self.model or EMBEDDED, self.window_tokens, self.prices)
+
+    @cached_property
+    def spending(self) -> Spending:
+        """The run's budget and what is left of it."""
+        return Spending(**self.budget.model_dump(), spent=self.spent)
+
+    @cached_property
+    def _sections(self) -> asyncio.Semaphore:
+        return asyncio.Semaphore(2 + math.ceil(2 * self.calls.limits.most / SECTION_STEPS))
+
+    @cached_property
+    def _beginning(self) -> asyncio.Lock:
+        return asyncio.Lock()
+
+    @asynccontextmanager
+    async def section(self) -> AsyncIterator[None]:
+        """Wait until another section may be at work: enough of them to keep the gate full, few enough that their
+        prompts fit in memory. To begin one takes LangGraph some 30 ms, so others get their turn between two.
+        """
+        async with self._sections:
+            async with self._beginning:
+                await asyncio.sleep(0)
+            yield
 
     @cached_property
     def author(self) -> Author:
         """Who formulates the calls of this run."""
         if self.facts.provider == "embedded":
-            return ExtractiveAuthor(self.documents, focus=self.focus, owner=self.owner)
+            return ExtractiveAuthor(self.documents, focus=self.focus, payer=self._payer)
         chat = self.chat(self.facts) if self.chat else _open_from_environment(self.facts)
-        return ChatAuthor(chat, self.documents, focus=self.focus, owner=self.owner)
+        return ChatAuthor(chat, self.documents, focus=self.focus, payer=self._payer)
 
-    @cached_property
-    def search(self) -> SentenceSearch:
-        """The sentences of the batch, to be found again. Takes a second for a few megabytes, so first ask for it in a
-        thread.
-        """
-        return SentenceSearch(self.documents)
+    @property
+    def _payer(self) -> Payer:
+        return Payer(self.owner, self.run, self.spending if self.spending.is_limited else None)
 
 
 def _open_from_environment(facts: ModelFacts) -> ChatModel:

@@ -16,7 +16,7 @@ section_builder.add_node(nodes.merge)
 section_builder.add_conditional_edges(START, nodes.map_or_merge, ["map_chunk", "join"])
 section_builder.add_edge("map_chunk", "join")
 section_builder.add_conditional_edges("join", nodes.merge_or_leave, ["merge", END])
-section_builder.add_edge("merge", END)
+section_builder.add_edge("merge", "join")
 # checkpointer=False: behind a Send it would inherit the run's and write a checkpoint a chunk; the ledger keeps the
 # chunks.
 section_graph = section_builder.compile(checkpointer=False, name="section")
@@ -24,7 +24,8 @@ section_graph = section_builder.compile(checkpointer=False, name="section")
 
 async def section(state: SectionState, runtime: Runtime[Context]) -> SectionOutput:
     """Run the chunks of one section, and the merges right above them, in a graph of their own."""
-    finished: Any = await section_graph.ainvoke(state, context=runtime.context)
+    async with runtime.context.section():
+        finished: Any = await section_graph.ainvoke(state, context=runtime.context)
     return nodes.leave(finished)
 
 

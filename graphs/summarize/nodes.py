@@ -10,8 +10,10 @@ from typing import Any, Literal, cast
 from langgraph.runtime import Runtime
 from langgraph.types import Send
 
-from graphs.models.calls import Answer, Call
+from graphs.models.calls import Answer
 from graphs.models.failures import CallFailed
+from graphs.summarize.asking import Tally, answer_step
+from graphs.summarize.budget import check_budget, hold_back
 from graphs.summarize.context import Context
 from graphs.summarize.outcome import conclude
 from graphs.summarize.plan import make_plan
@@ -41,6 +43,8 @@ async def plan(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     for position, given in enumerate(state.get("documents") or []):
         context.documents.add(_document(given, position))
     planned = await asyncio.to_thread(make_plan, context.documents, context, context.facts, context.chunk_tokens)
+    hold_back(planned, context)
+    await check_budget(planned, context)
     return {"plan": planned, "level": 0}
 
 
@@ -108,10 +112,12 @@ async def join(state: SectionState) -> dict[str, Any]:
 
 
 def merge_or_leave(state: SectionState) -> list[Send] | Literal["__end__"]:
-    """Route: a Send per merge whose inputs are there and that has not been done."""
+    """Route: a Send per merge whose inputs are there and that has not been done, until none is left."""
     done = {result["step"] for result in state["steps"]}
     known = state["given"] + state["steps"]
-    merges = [step for step in state["todo"] if step["inputs"] and step["id"] not in done]
+    there = {result["step"] for result in known}
+    open_merges = [step for step in state["todo"] if step["inputs"] and step["id"] not in done]
+    merges = [step for step in open_merges if there.issuperset(step["inputs"])]
     return [Send("merge", StepTask(todo=step, given=_given(step, known))) for step in merges] or "__end__"
 
 
@@ -142,6 +148,8 @@ async def _take(task: StepTask, context: Context, kind: Kind) -> SectionOutput:
     """Do one step: ask the model, or pass on what needs no call; report it."""
     step = task["todo"]
     below = [result for result in task["given"] if result["key"]]
+    if len(below) < len(step["inputs"]) and len(below) < 2:  # no call
+        context.spending.forgo(step["id"])
     if step["inputs"] and not below:  # all of it failed or was not relevant, and is recorded there
         await _tell(context, _report(step, kind, "skipped"))
         return _added(step)
@@ -150,41 +158,36 @@ async def _take(task: StepTask, context: Context, kind: Kind) -> SectionOutput:
         passed_on = (await context.calls.recall([key]))[key]
         await _tell(context, _report(step, kind, "succeeded", answer=passed_on, usage=NO_USAGE))
         return _added(step, key=key)
+    tally = Tally()
     try:
-        answer = await context.calls.ask(await _call(step, below, context))
+        answers = await context.calls.recall(str(result["key"]) for result in below)
+        given = [(result, answers[str(result["key"])]) for result in below]
+        answer = await answer_step(step, given, context, tally)
     except CallFailed as error:
-        await _tell(context, _report(step, kind, "failed", error=error))
-        return _added(
-            step, failure=Failure(step=step["id"], document=step["document"], error=error.code, message=str(error))
-        )
+        await _tell(context, _report(step, kind, "failed", error=error, usage=tally.usage))
+        failure = Failure(step=step["id"], document=step["document"], error=error.code, message=str(error))
+        return _added(step, failure=failure, usage=tally.usage)
     if kind == "map" and context.focus and says_nothing_relevant(answer.text):
-        await _tell(context, _report(step, kind, "skipped", answer=answer, usage=_usage(answer)))
-        return _added(step, answer=answer, skipped=True)
-    await _tell(context, _report(step, kind, "succeeded", answer=answer, usage=_usage(answer)))
-    return _added(step, key=answer.key, answer=answer)
-
-
-async def _call(step: Step, below: Sequence[Result], context: Context) -> Call:
-    if not below:
-        return await context.author.map_call(step)
-    answers = await context.calls.recall(str(result["key"]) for result in below)
-    return await context.author.merge_call(step, [(result, answers[str(result["key"])]) for result in below])
+        await _tell(context, _report(step, kind, "skipped", answer=answer, usage=tally.usage))
+        return _added(step, usage=tally.usage, skipped=True)
+    await _tell(context, _report(step, kind, "succeeded", answer=answer, usage=tally.usage))
+    return _added(step, key=answer.key, usage=tally.usage)
 
 
 def _added(
     step: Step,
     *,
     key: str | None = None,
-    answer: Answer | None = None,
     failure: Failure | None = None,
     skipped: bool = False,
+    usage: Usage = NO_USAGE,
 ) -> SectionOutput:
     result = Result(step=step["id"], document=step["document"], part=step["part"], parts=step["parts"], key=key)
     return SectionOutput(
         steps=[result],
         failures=[failure] if failure else [],
         skipped=[step["id"]] if skipped else [],
-        usage=_usage(answer) if answer else NO_USAGE,
+        usage=usage,
     )
 
 
@@ -193,12 +196,6 @@ async def _tell(context: Context, report: StepReport) -> None:
     written = context.report(report)
     if written is not None:
         await asyncio.shield(asyncio.ensure_future(written))
-
-
-def _usage(answer: Answer) -> Usage:
-    if answer.remembered:
-        return Usage(calls=0, remembered=1, prompt_tokens=0, completion_tokens=0)
-    return Usage(calls=1, remembered=0, prompt_tokens=answer.prompt_tokens, completion_tokens=answer.completion_tokens)
 
 
 def _report(

@@ -1,11 +1,13 @@
 """From finished steps to what a person reads: summaries with citations, coverage, and the verdict."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Literal
 
-from graphs.evidence.citations import Place, align
+from graphs.evidence.citations import Claim, Place, SentenceSearch, claims_of
 from graphs.models.calls import Answer
+from graphs.models.failures import BudgetSpent
 from graphs.summarize.context import Context
 from graphs.summarize.state import (
     Citation,
@@ -30,18 +32,26 @@ async def conclude(state: State, context: Context) -> Outcome:
     """Return what the run reached: texts, coverage and verdict."""
     plan = state["plan"]
     keys = {result["step"]: result["key"] for result in state["steps"]}
-    answers = await context.calls.recall(key for id, key in keys.items() if key and plan["steps"][id]["is_summary"])
+    finished = {id: key for id, key in keys.items() if key and plan["steps"][id]["is_summary"]}
+    answers = await context.calls.recall(finished.values())
     coverage = _coverage(plan, state["failures"], state["skipped"])
-
-    async def summary(id: str) -> Summary | None:
-        key = keys.get(id)
-        return await summarise(answers[key], plan["steps"][id], context) if key else None
-
-    results = []
-    for document in plan["documents"]:
-        written = await summary(document["top"]) if context.scope != "batch" else None
-        results.append(_document_result(document, written, keys, state["failures"], coverage))
-    batch = await summary(plan["final"]) if plan["final"] else None
+    wanted = [document["top"] for document in plan["documents"]] if context.scope != "batch" else []
+    if plan["final"]:
+        wanted.append(plan["final"])
+    summaries = await summarise(
+        {id: (answers[finished[id]], plan["steps"][id]) for id in wanted if id in finished}, context
+    )
+    results = [
+        _document_result(
+            document,
+            summaries.get(document["top"]) if context.scope != "batch" else None,
+            keys,
+            state["failures"],
+            coverage,
+        )
+        for document in plan["documents"]
+    ]
+    batch = summaries.get(plan["final"])
     return Outcome(
         status=_verdict(
             results,
@@ -55,22 +65,40 @@ async def conclude(state: State, context: Context) -> Outcome:
     )
 
 
-async def summarise(answer: Answer, step: Step, context: Context) -> Summary:
-    """Return a finished step's answer as a summary with its citations."""
-    sentences = await asyncio.to_thread(_cited, answer, step, context)
-    return Summary(text=answer.text, language=step["language"], words=count_words(answer.text), sentences=sentences)
+async def summarise(written: Mapping[str, tuple[Answer, Step]], context: Context) -> dict[str, Summary]:
+    """Return finished steps' answers, by a name of the caller's, as summaries with their citations."""
+    cited = await asyncio.to_thread(_cited, list(written.values()), context)
+    return {
+        name: Summary(text=answer.text, language=step["language"], words=count_words(answer.text), sentences=sentences)
+        for (name, (answer, step)), sentences in zip(written.items(), cited, strict=True)
+    }
 
 
-def _cited(answer: Answer, step: Step, context: Context) -> list[Sentence]:
-    """Return the sentences of an answer with what they rest on: what it quotes, or else what is found in the
-    sources.
+def _cited(written: Sequence[tuple[Answer, Step]], context: Context) -> list[list[Sentence]]:
+    """Return the sentences of each answer with what they rest on: what it quotes, or else what is found in the
+    sources, which are read once for all answers.
     """
-    if answer.spans:
-        places = [Place(*span) for span in answer.spans]
-        found = [(" ".join(_quote(place, context).split()), [place]) for place in places]
-    else:
-        found = align(answer.text, context.search, language=step["language"], document=step["document"])
-    return [Sentence(text=text, citations=[_citation(place, context) for place in places]) for text, places in found]
+    claims = [
+        [] if answer.spans else claims_of(answer.text, language=step["language"], document=step["document"])
+        for answer, step in written
+    ]
+    found = iter(SentenceSearch(context.documents).find(list(chain.from_iterable(claims))))
+    return [
+        _quoted(answer, context) if answer.spans else [_sentence(claim, next(found), context) for claim in own]
+        for (answer, _), own in zip(written, claims, strict=True)
+    ]
+
+
+def _quoted(answer: Answer, context: Context) -> list[Sentence]:
+    places = [Place(*span) for span in answer.spans]
+    return [
+        Sentence(text=" ".join(_quote(place, context).split()), citations=[_citation(place, context)])
+        for place in places
+    ]
+
+
+def _sentence(claim: Claim, places: Iterable[Place], context: Context) -> Sentence:
+    return Sentence(text=claim.sentence, citations=[_citation(place, context) for place in places])
 
 
 def _citation(place: Place, context: Context) -> Citation:
@@ -131,6 +159,8 @@ def _verdict(
     results: Iterable[DocumentResult], coverage: Coverage, min_coverage: float, *, lacks_batch: bool
 ) -> Status:
     reached = coverage["summarised"] + sum(lost["end"] - lost["start"] for lost in coverage["skipped"])
+    if reached:  # who limits the budget has chosen to be content with less
+        reached += sum(lost["end"] - lost["start"] for lost in coverage["failed"] if lost["error"] == BudgetSpent.code)
     if not coverage["characters"] or reached < min_coverage * coverage["characters"]:
         return "failed"
     if lacks_batch and not any(result["summary"] for result in results):

@@ -7,19 +7,19 @@ The tree is fixed by sizes alone, so the plan is also the dry run: how many call
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count, pairwise
 from typing import NamedTuple
 
 from graphs.models.catalog import ModelFacts
 from graphs.summarize import prompts
-from graphs.summarize.context import Options
+from graphs.summarize.context import SECTION_STEPS, Options
 from graphs.summarize.state import Document, DocumentPlan, Documents, Plan, Step
-from graphs.text.chunking import Chunk, chunk_document
+from graphs.text.chunking import Chunk, chunk_document, text_span
 from graphs.text.language import detect_language
 from graphs.text.tokens import TokenCounter, token_counter
 from graphs.text.words import count_words
 
-SECTION_STEPS = 100  # Sends in one superstep: LangGraph's cost grows with the square of their number
 FAN_IN = 32  # partials that one merge takes at most, however large the window: a model skims longer lists
 WINDOW_SHARE = (
     0.5  # of the window that a chunk, or the partials of one merge, may fill: a model reads the rest less well
@@ -31,6 +31,7 @@ ANSWER_SLACK_TOKENS = 64
 JOINT_TOKENS = 24  # per part of a merge: its number, "part 12 of 34", line breaks, and what tokens do at a seam
 MESSAGE_TOKENS = 12  # that the chat protocol adds to a message, with some to spare
 SMALLEST_SUMMARY_WORDS = 12
+READERS = 2  # documents read at once: half of the time goes into counting tokens, outside of Python's lock
 LEAST_MATERIAL_TOKENS = 64  # of a prompt: with less, it would be all instruction
 WHOLE_CHUNKS = (
     4  # a document of up to so many chunks is read whole, if the window allows: merging costs more than it brings
@@ -72,6 +73,14 @@ def plan_cost(plan: Plan) -> PlanCost:
     )
 
 
+class _Read(NamedTuple):
+    """What reading a document tells its plan."""
+
+    language: str  # its own
+    chunks: list[Chunk]
+    words: list[int]  # of each chunk
+
+
 class _Planner:
     def __init__(self, options: Options, facts: ModelFacts, tokens: TokenCounter, chunk_tokens: int) -> None:
         self.options = options
@@ -86,7 +95,9 @@ class _Planner:
         self._titles: dict[str, int] = {}  # tokens of each document's title, as a prompt shows it
 
     def plan(self, documents: Documents) -> Plan:
-        planned = [self._document(position, document) for position, document in enumerate(documents)]
+        with ThreadPoolExecutor(READERS) as pool:
+            pieces = zip(documents, pool.map(self._read, documents), strict=True)
+            planned = [self._document(position, *piece) for position, piece in enumerate(pieces)]
         tops = [self.steps[document["top"]] for document in planned if document["top"]]
         final = ""
         if self.options.scope != "document" and tops:
@@ -97,12 +108,15 @@ class _Planner:
             documents=planned, steps=self.steps, sections=sections, levels=self._levels(sections, final), final=final
         )
 
-    def _document(self, position: int, document: Document) -> DocumentPlan:
-        """Plan one document: its chunks and the merges up to its summary."""
+    def _read(self, document: Document) -> _Read:
         language = detect_language(document.text)
         (self._titles[document.id],) = self.tokens.count([prompts.shown_title(document.title)])
         chunks = self._chunks(document, language)
-        counts = [count_words(document.text[chunk.start : chunk.end]) for chunk in chunks]
+        return _Read(language, chunks, [count_words(document.text[chunk.start : chunk.end]) for chunk in chunks])
+
+    def _document(self, position: int, document: Document, read: _Read) -> DocumentPlan:
+        """Plan one document: its map calls and the merges up to its summary."""
+        language, chunks, counts = read
         source_words = sum(counts)
         target = self._target(source_words)
         wanted = self._language(language)
@@ -135,18 +149,18 @@ class _Planner:
     def _chunks(self, document: Document, language: str) -> list[Chunk]:
         room = min(self.room, self._material(self._language(language), self._titles[document.id], merge=False))
         limit = min(self.chunk_tokens, room)
-        chunks = chunk_document(document.text, self.tokens, limit, language)
-        if len(chunks) < 2 or self.options.strategy == "map_reduce":
-            return chunks
-        start, end = chunks[0].start, chunks[-1].end
-        (tokens,) = self.tokens.count([document.text[start:end]])
         if self.options.strategy == "single":
-            if tokens > room:
-                raise DoesNotFit(
-                    f"{document.title!r} has {tokens:,} tokens; one call of {self.facts.name} takes {room:,}."
-                )
-            return [Chunk(start, end, tokens)]
-        return [Chunk(start, end, tokens)] if tokens <= min(room, WHOLE_CHUNKS * limit) else chunks
+            return self._whole(document, room)
+        whole = min(room, WHOLE_CHUNKS * limit) if self.options.strategy == "auto" else limit
+        return chunk_document(document.text, self.tokens, limit, language, whole_tokens=whole)
+
+    def _whole(self, document: Document, room: int) -> list[Chunk]:
+        """Return a document as one chunk. Raises `DoesNotFit`."""
+        start, end = text_span(document.text)
+        (tokens,) = self.tokens.count([document.text[start:end]])
+        if tokens > room:
+            raise DoesNotFit(f"{document.title!r} has {tokens:,} tokens; one call of {self.facts.name} takes {room:,}.")
+        return [Chunk(start, end, tokens)] if end else []
 
     def _merge_across(self, tops: Sequence[Step], planned: Sequence[DocumentPlan]) -> str:
         """Plan the merges from the documents' summaries to the batch's; return the last one's id."""
@@ -286,28 +300,27 @@ class _Planner:
         return self._overheads[merge, language]
 
     def _sections(self, final: str) -> list[list[str]]:
-        """Pack maps, and each merge whose inputs lie in one section, into sections of about SECTION_STEPS; the last
-        step stands alone.
+        """Pack steps into sections of about SECTION_STEPS: every merge that has no more steps beneath it stands with
+        all of them, so that most documents are finished inside one section. The last step stands alone.
         """
-        by_input = {lower: step["id"] for step in self.steps.values() for lower in step["inputs"]}
-        units: list[list[str]] = []
-        for step in self.steps.values():
-            if step["inputs"] or step["id"] == final:
-                continue
-            above = by_input.get(step["id"])
-            if units and above is not None and above == by_input.get(units[-1][-1]):
-                units[-1].append(step["id"])
-            else:
-                units.append([step["id"]])
+        most = max(SECTION_STEPS, math.isqrt(len(self.steps)))
+        above = {lower: step["id"] for step in self.steps.values() for lower in step["inputs"]}
+        sizes: dict[str, int] = {}  # of a step with all beneath it, which stand before it
+        for id, step in self.steps.items():
+            sizes[id] = 1 + sum(sizes[lower] for lower in step["inputs"])
+        tops: dict[str, str | None] = {}  # the highest step that a step shares a section with; None: it is in none
+        for id in reversed(self.steps):
+            is_inside = id != final and sizes[id] <= most
+            tops[id] = (tops.get(above.get(id, "")) or id) if is_inside else None
+        trees: dict[str, list[str]] = {}
+        for id in self.steps:
+            if (top := tops[id]) is not None:
+                trees.setdefault(top, []).append(id)
         sections: list[list[str]] = []
-        size = max(SECTION_STEPS, math.isqrt(len(self.steps)))
-        for unit in units:
-            merge = by_input.get(unit[0])
-            whole = merge is not None and merge != final and self.steps[merge]["inputs"] == unit
-            steps = [*unit, merge] if whole and merge else unit
-            if not sections or len(sections[-1]) + len(steps) > size:
+        for tree in trees.values():
+            if not sections or len(sections[-1]) + len(tree) > most:
                 sections.append([])
-            sections[-1] += steps
+            sections[-1] += tree
         return sections
 
     def _levels(self, sections: Sequence[Sequence[str]], final: str) -> list[list[list[str]]]:

@@ -117,8 +117,10 @@ class Usage(TypedDict):
 
     calls: int  # paid
     remembered: int  # answered by the ledger
-    prompt_tokens: int  # of paid calls
+    prompt_tokens: int  # of paid calls, those included whose answer could not be used
     completion_tokens: int
+    estimated: int  # of the paid calls: their tokens are estimated, because the provider did not state them
+    cost_usd: float | None  # None: the price is not known
 
 
 class StepReport(TypedDict):
@@ -211,10 +213,16 @@ def add_usage(left: Usage, right: Usage) -> Usage:
         remembered=left.get("remembered", 0) + right["remembered"],
         prompt_tokens=left.get("prompt_tokens", 0) + right["prompt_tokens"],
         completion_tokens=left.get("completion_tokens", 0) + right["completion_tokens"],
+        estimated=left.get("estimated", 0) + right["estimated"],
+        cost_usd=_add_costs(left.get("cost_usd", 0.0), right["cost_usd"]),
     )
 
 
-NO_USAGE = Usage(calls=0, remembered=0, prompt_tokens=0, completion_tokens=0)
+def _add_costs(left: float | None, right: float | None) -> float | None:
+    return None if left is None or right is None else left + right
+
+
+NO_USAGE = Usage(calls=0, remembered=0, prompt_tokens=0, completion_tokens=0, estimated=0, cost_usd=0.0)
 
 
 class Input(TypedDict):

@@ -15,6 +15,11 @@ SCRIPTS = (
 LEAST_LETTERS = 20  # in fewer the identifier finds any language
 DEFAULT = "en"
 SCRIPT_SHARE = 0.2  # of the letters
+# Words that English alone has, and so often that a page of it is told without the identifier and its 70 MB of memory.
+ENGLISH = frozenset(["the", "and", "that", "with", "from", "this", "which", "were", "their", "have"])
+ENGLISH_SHARE = 0.07  # of the words
+ENGLISH_WORDS = 50  # in fewer, a title or a quotation may weigh too much
+_NO_LETTER_ASCII = {code: None for code in range(128) if not chr(code).isalpha()}
 NAMES = {
     "ar": "Arabic", "cs": "Czech", "da": "Danish", "de": "German", "el": "Greek", "en": "English", "es": "Spanish",
     "fi": "Finnish", "fr": "French", "he": "Hebrew", "hi": "Hindi", "hu": "Hungarian", "id": "Indonesian",
@@ -27,16 +32,28 @@ NAMES = {
 def detect_language(text: str) -> str:
     """Return the ISO 639-1 code of the text's language; `en` where there are too few letters to judge by."""
     sample = _sample(text)
-    letters = sum(character.isalpha() for character in sample)
+    letters = _letters(sample)
     if not letters:
         return DEFAULT
-    for code, script in SCRIPTS:
-        if len(script.findall(sample)) >= SCRIPT_SHARE * letters:
-            return code
-    if letters < LEAST_LETTERS:
+    if not sample.isascii():
+        for code, script in SCRIPTS:
+            if len(script.findall(sample)) >= SCRIPT_SHARE * letters:
+                return code
+    if letters < LEAST_LETTERS or _is_plainly_english(sample):
         return DEFAULT
     code, _ = py3langid.classify(sample)
     return str(code)
+
+
+def _is_plainly_english(text: str) -> bool:
+    words = text.lower().split()
+    return len(words) >= ENGLISH_WORDS and sum(map(ENGLISH.__contains__, words)) >= ENGLISH_SHARE * len(words)
+
+
+def _letters(text: str) -> int:
+    if text.isascii():
+        return len(text.translate(_NO_LETTER_ASCII))
+    return sum(map(str.isalpha, text))
 
 
 def language_name(tag: str) -> str:

@@ -14,6 +14,8 @@ LONGEST_CHARACTERS = 2_000
 _WINDOW_CHARACTERS = 800
 _ASCII_WINDOW_CHARACTERS = LONGEST_CHARACTERS
 
+_ENCODED_CHARACTERS = 1_000_000  # at once: no other thread of Python runs meanwhile
+
 _WRAP_CHARACTERS = 160  # no hard-wrapped text has longer lines: such a line is a paragraph of its own
 _FULL_LINE = 0.8  # a line is wrapped when the next word would have made it longer than this share of the usual width
 _NARROW = 40  # narrower columns are verse, addresses and lists; wide characters take two columns
@@ -52,11 +54,14 @@ def split_sentences(text: str, language: str = "en") -> list[tuple[int, int]]:
     A run of more than `LONGEST_CHARACTERS` without a border is cut. Time is linear in the length of any text.
     `language` is an ISO 639 code; an unknown one is read like English. Raises nothing.
     """
+    return list(sentence_spans(text, language))
+
+
+def sentence_spans(text: str, language: str = "en") -> Iterator[tuple[int, int]]:
+    """Yield what `split_sentences` returns, for a text that has more of it than one wants in memory."""
     plain = _plain(text)
-    spans: list[tuple[int, int]] = []
     for start, end in _blocks(plain):
-        _cut(plain, start, end, language, spans)
-    return spans
+        yield from _cut(plain, start, end, language)
 
 
 def _plain(text: str) -> str:
@@ -67,7 +72,8 @@ def _plain(text: str) -> str:
         if separator in text:
             text = text.replace(separator, "\n")
     try:
-        text.encode()
+        for start in range(0, 0 if text.isascii() else len(text), _ENCODED_CHARACTERS):
+            text[start : start + _ENCODED_CHARACTERS].encode()
     except UnicodeEncodeError:
         text = _SURROGATE.sub("\ufffd", text)
     return text
@@ -131,10 +137,12 @@ def _runs_on(plain: str, previous_start: int, previous_end: int, start: int, wid
     return length + 1 + word >= _FULL_LINE * width
 
 
-def _cut(plain: str, start: int, end: int, language: str, spans: list[tuple[int, int]]) -> None:
-    """Append the sentences of one block to `spans`, a bounded window at a time."""
-    position, first = start, len(spans)
+def _cut(plain: str, start: int, end: int, language: str) -> Iterator[tuple[int, int]]:
+    """Yield the sentences of one block, which is read a bounded window at a time."""
+    position = start
     window_characters = 0
+    left = right = -1  # of the sentence that the next piece may still belong to
+    opens = True  # nothing of this block was yielded yet
     while position < end:
         stop = min(end, position + (window_characters or _ASCII_WINDOW_CHARACTERS))
         window = plain[position:stop]
@@ -152,8 +160,34 @@ def _cut(plain: str, start: int, end: int, language: str, spans: list[tuple[int,
                 pieces = [window[: _last_space(window)]]
         window_characters = 0
         for piece in pieces:
-            _append(plain, position, piece, spans, first)
-            position += len(piece)
+            begin, position = position, position + len(piece)
+            trimmed = piece.rstrip()
+            if not trimmed:
+                continue
+            until = begin + len(trimmed)
+            if trimmed[0].isspace():
+                begin = until - len(trimmed.lstrip())
+            if right < 0:
+                left = begin
+            elif not (opens and _is_marker(plain, left, right)) and not (
+                plain[right - 1] in _CLOSERS and _reports(plain, right, begin)
+            ):
+                yield left, right
+                left, opens = begin, False
+            right = until
+    if right >= 0:
+        yield left, right
+
+
+def _is_marker(plain: str, start: int, end: int) -> bool:
+    return end - start < 7 and _MARKER.match(plain[start:end]) is not None
+
+
+def _reports(plain: str, quoted: int, start: int) -> bool:
+    """Whether what starts here goes on behind the quotation that ends at `quoted`: `"…했다."고 말했다` and
+    `「…。」と言った` are one sentence each.
+    """
+    return (quoted == start and plain[start].isalpha()) or _QUOTATIVE.match(plain, start) is not None
 
 
 def _segment(language: str, window: str) -> list[str]:
@@ -171,23 +205,3 @@ def _last_space(window: str) -> int:
         if not unicodedata.category(window[place]).startswith(("M", "C")) and window[place - 1] != "\u200d":
             return place
     return len(window)
-
-
-def _append(plain: str, start: int, piece: str, spans: list[tuple[int, int]], first: int) -> None:
-    """Append one trimmed piece, or join it to the marker or the quotation of this block (`spans[first:]`) before it."""
-    trimmed = piece.strip()
-    if not trimmed:
-        return
-    start += len(piece) - len(piece.lstrip())
-    end = start + len(trimmed)
-    if len(spans) > first:
-        before_start, before = spans[-1]
-        marker = len(spans) == first + 1 and before - before_start < 7 and _MARKER.match(plain[before_start:before])
-        # `"…했다."고 말했다` and `「…。」と言った` are one sentence each.
-        quoted = plain[before - 1] in _CLOSERS and (
-            (before == start and plain[start].isalpha()) or _QUOTATIVE.match(plain, start)
-        )
-        if marker or quoted:
-            spans[-1] = (before_start, end)
-            return
-    spans.append((start, end))

@@ -70,7 +70,9 @@ def token_counter(model: str) -> TokenCounter:
 def _encoding(name: str) -> tiktoken.Encoding:
     if name in VOCABULARIES:
         _place_vocabulary(name)
-    return tiktoken.get_encoding(name)
+    encoding = tiktoken.get_encoding(name)
+    encoding._mergeable_ranks = {}  # noqa: SLF001  # the compiled half counts from a copy of its own; this one takes 30 MB
+    return encoding
 
 
 def _place_vocabulary(name: str) -> None:

@@ -5,12 +5,14 @@ import random
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from tests.app import ENGLISH, KOREAN, PROBLEM, WAIT, write_encrypted_pdf, write_pdf, write_pdf_bomb
+from tests.model_server import ModelServer
 from tests.service import Service
 
 Json = dict[str, Any]
@@ -565,3 +567,44 @@ def test_a_wrong_method_is_refused_and_the_right_ones_are_named(
     response = client.request(method, path)
     problem_of(response, 405, "method-not-allowed")
     assert set(response.headers["Allow"].replace(" ", "").split(",")) - {"HEAD"} == allowed
+
+
+# ---------------------------------------------------------------- a service without memory
+
+
+def test_a_service_whose_memory_is_full_refuses_new_runs_and_answers_everything_else(tmp_path: Path) -> None:
+    with Service(tmp_path / "data") as service, service.client() as client:
+        id = client.post("/v1/runs", json={"documents": [{"text": ENGLISH}]}, headers=WAIT).json()["id"]
+    with Service(tmp_path / "data", memory_bytes=64 * 1024 * 1024) as service, service.client() as client:
+        body = {"documents": [{"text": ENGLISH}]}
+        for refused in (client.post("/v1/runs", json=body), upload(client, ("a.txt", ENGLISH.encode()))):
+            assert int(refused.headers["Retry-After"]) > 0
+            assert refused.headers["Content-Type"] == "application/problem+json"
+            problem_of(refused, 503, "memory-short")
+        assert client.get(f"/v1/runs/{id}").json()["status"] == "succeeded"
+        assert [run["id"] for run in client.get("/v1/runs").json()["runs"]] == [id]
+        for path in ("/v1/models", "/healthz", f"/v1/runs/{id}/summary", f"/v1/runs/{id}/chunks"):
+            assert client.get(path).status_code == 200
+        assert client.delete(f"/v1/runs/{id}").status_code == 204
+
+
+def test_a_run_that_was_accepted_before_the_memory_was_full_comes_to_its_end(
+    tmp_path: Path, model_server: ModelServer
+) -> None:
+    settings = {"OPENAI_API_KEY": "test", "OPENAI_BASE_URL": model_server.base_url, "model": "openai:fake"}
+    model_server.hold()
+    with Service(tmp_path / "data", chunk_tokens=200, **settings) as service, service.client() as client:
+        text = " ".join(f"In week {week} the keeper counted {week * 3} ships in the harbour." for week in range(90))
+        body = {"documents": [{"text": text}], "options": {"strategy": "map_reduce"}}
+        id = client.post("/v1/runs", json=body).json()["id"]
+        model_server.wait_for(lambda counts: counts["in_flight"] > 1)
+        service.kill()
+    model_server.reset()
+    model_server.wait_for(lambda counts: counts["in_flight"] == 0)
+    model_server.reset()  # its peak was the first service's
+    with (
+        Service(tmp_path / "data", chunk_tokens=200, memory_bytes=64 * 1024 * 1024, **settings) as service,
+        service.client() as client,
+    ):
+        assert client.get(f"/v1/runs/{id}/wait", params={"seconds": 50}).json()["status"] == "succeeded"
+    assert model_server.stats()["peak"] == 1

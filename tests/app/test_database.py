@@ -3,13 +3,17 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import empty_checkpoint
 from sqlalchemy import Column, Engine, Integer, MetaData, String, Table, event, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from app.store.database import Database
+from app.store.checkpoints import compact_checkpoints, open_checkpoints
+from app.store.database import GROUP_SECONDS, SMALL_LOG_BYTES, Database
 
 NOTES = Table("notes", MetaData(), Column("id", Integer, primary_key=True), Column("text", String))
 ADD = insert(NOTES)
@@ -51,6 +55,11 @@ def rows_in(path: Path) -> list[tuple[int, str]]:
         connection.close()
 
 
+def stored_bytes(folder: Path) -> int:
+    """What the files hold; the index of a log is no more than 32 KB, and empty."""
+    return sum(file.stat().st_size for file in folder.iterdir() if not file.name.endswith("-shm"))
+
+
 async def test_many_writes_at_once_land_in_few_transactions(database: Database, path: Path, commits: list[int]) -> None:
     await asyncio.gather(*[database.write(ADD, [{"id": number, "text": "x"}]) for number in range(1_000)])
     assert len(commits) <= 3
@@ -67,6 +76,31 @@ async def test_writes_of_many_tasks_over_a_while_share_transactions(
     await asyncio.gather(*[task(1_000 * number) for number in range(100)])
     assert len(rows_in(path)) == 500
     assert len(commits) <= 25
+
+
+async def test_a_write_that_comes_alone_waits_for_no_other(database: Database) -> None:
+    loop = asyncio.get_running_loop()
+    waited = []
+    for number in range(5):
+        await asyncio.sleep(1.5 * GROUP_SECONDS)
+        started = loop.time()
+        await database.write(ADD, [{"id": number, "text": "x"}])
+        waited.append(loop.time() - started)
+    assert min(waited) < GROUP_SECONDS
+
+
+async def test_a_thousand_calls_that_finish_over_a_second_take_some_tens_of_transactions(
+    database: Database, path: Path, commits: list[int]
+) -> None:
+    async def task(number: int) -> None:
+        await asyncio.sleep(number / 1_000)
+        await database.write(ADD, [{"id": number, "text": "x"}])
+        await database.write(ADD, [{"id": 1_000 + number, "text": "x"}])
+
+    started = asyncio.get_running_loop().time()
+    await asyncio.gather(*[task(number) for number in range(1_000)])
+    assert len(rows_in(path)) == 2_000
+    assert len(commits) <= (asyncio.get_running_loop().time() - started) / GROUP_SECONDS + 2
 
 
 async def test_a_write_is_durable_when_its_future_is_done(database: Database, path: Path) -> None:
@@ -130,6 +164,16 @@ async def test_readers_see_what_was_committed_and_wait_for_no_writer(database: D
             assert await reading.scalar(select(func.count()).select_from(NOTES)) == 0
     async with database.read() as reading:
         assert await reading.scalar(select(func.count()).select_from(NOTES)) == 1
+
+
+async def test_a_fetched_query_sees_what_was_committed_and_waits_for_no_writer(database: Database) -> None:
+    query = select(NOTES.c.id, NOTES.c.text).order_by(NOTES.c.id)
+    async with database.begin() as writing, asyncio.timeout(5):
+        await writing.execute(ADD, [{"id": 1, "text": "x"}, {"id": 2, "text": "y"}])
+        assert list(await database.fetch(query)) == []
+    assert [tuple(row) for row in await database.fetch(query)] == [(1, "x"), (2, "y")]
+    with pytest.raises(SQLAlchemyError):
+        await database.fetch(select(text("nothing")))
 
 
 async def test_transactions_of_many_tasks_come_one_after_the_other(database: Database, path: Path) -> None:
@@ -201,3 +245,46 @@ async def test_a_broken_statement_is_an_error_of_the_database(database: Database
     missing = Table("missing", MetaData(), Column("id", Integer))
     with pytest.raises(SQLAlchemyError):
         await database.write(insert(missing), [{"id": 1}])
+
+
+async def test_a_compacted_database_has_no_log(database: Database, path: Path) -> None:
+    log = path.with_name(f"{path.name}-wal")
+    await database.write(ADD, [{"id": 1, "text": "x" * 2 * SMALL_LOG_BYTES}])
+    assert log.stat().st_size > SMALL_LOG_BYTES
+    await database.compact()
+    assert log.stat().st_size == 0
+    await database.write(ADD, [{"id": 2, "text": "y"}])
+    assert [id for id, _ in rows_in(path)] == [1, 2]
+
+
+async def test_a_database_that_is_in_use_is_left_as_it_is(database: Database, path: Path) -> None:
+    await database.write(ADD, [{"id": 1, "text": "x" * 2 * SMALL_LOG_BYTES}])
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    try:
+        async with asyncio.timeout(5):
+            with suppress(sqlite3.OperationalError):
+                await database.compact()
+    finally:
+        other.execute("ROLLBACK")
+        other.close()
+    assert [id for id, _ in rows_in(path)] == [1]
+
+
+async def test_checkpoints_are_stored_packed_and_their_room_is_given_back(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoints.db"
+    config: RunnableConfig = {"configurable": {"thread_id": "a", "checkpoint_ns": ""}}
+    plan = {str(number): {"id": str(number), "start": number * 1_000, "words": 60} for number in range(5_000)}
+    async with open_checkpoints(path) as saver:
+        for number in range(20):
+            checkpoint = empty_checkpoint()
+            checkpoint["channel_values"] = {"plan": plan, "level": number, "note": None}
+            await saver.aput(config, checkpoint, {}, {})
+        found = await saver.aget_tuple(config)
+        assert found is not None
+        assert found.checkpoint["channel_values"] == {"plan": plan, "level": 19, "note": None}
+        stored = await saver.conn.execute_fetchall("SELECT avg(length(checkpoint)) FROM checkpoints")
+        assert next(iter(stored))[0] < len(str(plan)) / 4
+        await saver.adelete_thread("a")
+        await compact_checkpoints(saver)
+        assert stored_bytes(tmp_path) < 50_000

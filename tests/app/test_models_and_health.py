@@ -7,7 +7,7 @@ import httpx
 
 from tests.app import ENGLISH, PROBLEM, chapters
 from tests.model_server import ModelServer
-from tests.service import Service
+from tests.service import Service, wait_until
 
 
 def test_the_default_model_is_listed_first_with_all_that_may_be_named(client: httpx.Client) -> None:
@@ -15,9 +15,12 @@ def test_the_default_model_is_listed_first_with_all_that_may_be_named(client: ht
     assert [model["name"] for model in models] == ["embedded:extractive", "openai:*"]
     assert [model["is_default"] for model in models] == [True, False]
     assert [model["window_tokens"] for model in models] == [None, None]
+    assert [model["usd_per_million_tokens"] for model in models] == [[0, 0], None]
     for model in models:
-        assert model["gate"]["limit"] >= 1
-        assert model["gate"]["paused_seconds"] == 0
+        gate = model["gate"]
+        assert 1 <= gate["limit"] <= gate["most"]
+        assert gate["paused_seconds"] == gate["waiting"] == gate["hedges"] == 0
+        assert (gate["requests_per_minute"], gate["tokens_per_minute"]) == (None, None)
 
 
 def test_the_gate_shows_the_calls_in_flight(client: httpx.Client, model_server: ModelServer) -> None:
@@ -51,6 +54,51 @@ def test_the_operator_decides_which_models_may_be_named(tmp_path: Path, model_se
         assert refused.status_code == 422
         assert refused.json()["type"] == PROBLEM + "unknown-model"
         assert refused.json()["models"] == names
+
+
+def test_the_gate_shows_what_the_operator_and_the_provider_allow(tmp_path: Path, model_server: ModelServer) -> None:
+    settings = {
+        "OPENAI_API_KEY": "test",
+        "OPENAI_BASE_URL": model_server.base_url,
+        "model": "openai:fake",
+        "models": "openai:fake,openai:gpt-4o,openai:gpt-4o-mini-2024-07-18,embedded:extractive",
+        "prices": '{"openai:fake": [1000, 2000], "openai:gpt-4o": [1, 2]}',
+        "concurrency": 8,
+        "concurrency_start": 4,
+        "concurrency_least": 2,
+        "requests_per_minute": 6_000,
+        "tokens_per_minute": 1_000_000,
+    }
+    with Service(tmp_path / "data", **settings) as service, service.client() as client:
+        models = client.get("/v1/models").json()
+        prices = [model["usd_per_million_tokens"] for model in models]
+        assert prices == [[1000, 2000], [1, 2], [0.15, 0.6], [0, 0]]
+        gates = [model["gate"] for model in models]
+        assert [(gate["limit"], gate["most"]) for gate in gates] == [(4, 8)] * 3 + [(8, 8)]
+        assert [gate["requests_per_minute"] for gate in gates] == [5_400] * 3 + [None]  # a tenth may go at once
+        assert [gate["tokens_per_minute"] for gate in gates] == [900_000] * 3 + [None]
+        model_server.fault("429", retry_after=30)
+        id = client.post("/v1/runs", json={"documents": [{"text": ENGLISH}]}).json()["id"]
+        gate = wait_until(lambda: (gate := client.get("/v1/models").json()[0]["gate"])["paused_seconds"] and gate)
+        assert 20 < gate["paused_seconds"] <= 30
+        assert (gate["limit"], gate["calls"], gate["in_flight"]) == (2, 1, 0)
+        assert wait_until(lambda: client.get("/v1/models").json()[0]["gate"]["waiting"]) == 1
+        assert client.post(f"/v1/runs/{id}/cancel").json()["status"] == "cancelled"
+        assert client.get("/v1/models").json()[0]["gate"]["waiting"] == 0
+    assert model_server.stats()["calls"] == 1
+
+
+def test_the_calls_in_flight_never_exceed_the_setting_over_all_runs(tmp_path: Path, model_server: ModelServer) -> None:
+    settings = {"OPENAI_API_KEY": "test", "OPENAI_BASE_URL": model_server.base_url, "model": "openai:fake"}
+    model_server.latency(0.02)
+    with (
+        Service(tmp_path / "data", concurrency=3, chunk_tokens=200, **settings) as service,
+        service.client() as client,
+    ):
+        bodies = [{"documents": [{"text": chapters(8, f"port {number}")}]} for number in range(4)]
+        ids = [client.post("/v1/runs", json=body).json()["id"] for body in bodies]
+        assert [client.get(f"/v1/runs/{id}/wait").json()["status"] for id in ids] == ["succeeded"] * 4
+    assert model_server.stats()["peak"] == 3
 
 
 def test_the_service_is_alive_and_ready(client: httpx.Client) -> None:

@@ -52,6 +52,18 @@ def test_a_plan_asks_no_model_and_stores_nothing(client: httpx.Client, model_ser
     assert client.get("/v1/runs", params={"limit": 500}).json() == before
 
 
+def test_a_plan_says_what_its_calls_cost_at_most(client: httpx.Client) -> None:
+    def most_usd(model: str) -> Any:
+        return plan_of(client, {"documents": [{"text": chapters(8, "Jeju")}], "options": {"model": model}})["most_usd"]
+
+    plan = plan_of(client, {"documents": [{"text": chapters(8, "Jeju")}], "options": {"model": "openai:gpt-4o-mini"}})
+    assert plan["most_usd"] == pytest.approx((plan["prompt_tokens"] * 0.15 + plan["completion_tokens"] * 0.6) / 1e6)
+    assert plan["most_usd"] > 0
+    assert most_usd("openai:gpt-4o-mini-2024-07-18") == plan["most_usd"]
+    assert most_usd("openai:nobody-knows") is None
+    assert most_usd("embedded:extractive") == 0
+
+
 def test_a_plan_of_a_batch_without_options_takes_the_default_model(client: httpx.Client) -> None:
     plan = plan_of(client, {"documents": [{"text": ENGLISH}]})
     (document,) = plan["documents"]

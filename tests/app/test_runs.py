@@ -152,6 +152,57 @@ def test_a_running_run_shows_its_progress(client: httpx.Client, model_server: Mo
     assert ended["progress"] == {"phase": "finished", "done": total, "total": total, "failed": 0, "eta_seconds": 0.0}
 
 
+# ---------------------------------------------------------------- what it costs
+
+
+def test_a_run_says_what_it_has_paid_and_what_was_remembered(client: httpx.Client, model_server: ModelServer) -> None:
+    text = new_text(4)
+    first = post(client, {"text": text}, model="openai:gpt-4o-mini", strategy="map_reduce")["usage"]
+    assert first["calls"] == model_server.stats()["finished"]
+    assert (first["remembered"], first["estimated"]) == (0, 0)
+    assert first["cost_usd"] == pytest.approx((first["prompt_tokens"] * 0.15 + first["completion_tokens"] * 0.6) / 1e6)
+    again = post(client, {"text": text}, model="openai:gpt-4o-mini", strategy="map_reduce")["usage"]
+    assert again == dict.fromkeys(first, 0) | {"remembered": first["calls"], "cost_usd": 0.0}
+    assert post(client, {"text": ENGLISH})["usage"]["cost_usd"] == 0.0
+    assert post(client, {"text": new_text()}, model="openai:nobody-knows")["usage"]["cost_usd"] is None
+
+
+def test_tokens_that_the_provider_does_not_state_are_said_to_be_estimated(
+    client: httpx.Client, model_server: ModelServer
+) -> None:
+    model_server.fault("no_usage")
+    usage = post(client, {"text": new_text()}, model="openai:gpt-4o-mini")["usage"]
+    assert (usage["calls"], usage["estimated"]) == (1, 1)
+    assert usage["prompt_tokens"] > 0
+
+
+@pytest.mark.parametrize("budget", [{"calls": 3}, {"tokens": 500}, {"usd": 0.00001}])
+def test_a_run_that_needs_more_than_its_budget_fails_before_the_first_call(
+    budget: Json, client: httpx.Client, model_server: ModelServer
+) -> None:
+    options = {"model": "openai:gpt-4o-mini", "strategy": "map_reduce", "budget": budget}
+    run = post(client, {"text": new_text(8)}, **options)
+    assert run["status"] == "failed"
+    assert run["error"]["type"] == PROBLEM + "budget-exceeded"
+    assert model_server.stats()["calls"] == 0
+    assert run["usage"]["calls"] == 0
+
+
+def test_a_run_whose_budget_runs_out_ends_with_what_it_has(client: httpx.Client, model_server: ModelServer) -> None:
+    options = {"model": "openai:gpt-4o-mini", "strategy": "map_reduce", "min_coverage": 0.1}
+    text = new_text(8)
+    plan = client.post("/v1/plans", json={"documents": [{"text": text}], "options": options}).json()
+    for week in (12, 32, 52):
+        model_server.fault("length", times=2, match=f"In week {week} ")
+    run = post(client, {"text": text}, budget={"calls": plan["calls"]}, **options)
+    assert run["status"] == "partial"
+    assert run["summary"]["text"]
+    assert "budget_spent" in run["error"]["detail"]
+    assert {lost["error"] for lost in run["coverage"]["failed"]} == {"budget_spent"}
+    stats = model_server.stats()
+    assert stats["finished"] + stats["by_fault"]["length"] == run["usage"]["calls"] <= plan["calls"]
+
+
 # ---------------------------------------------------------------- wait
 
 

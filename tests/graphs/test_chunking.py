@@ -1,6 +1,7 @@
 """Chunks: exact spans, nothing lost, nothing twice, within the limit, borders where a reader sees them."""
 
 import re
+from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
@@ -177,6 +178,58 @@ def test_pathological_texts_are_cut_within_the_limit(text: str, limit: int) -> N
         chunks = chunk_document(text, counter, limit)
         assert_nothing_is_lost_or_twice(text, chunks)
         assert all(chunk.tokens <= limit for chunk in chunks)
+
+
+class Meter:
+    """Counts like another counter, and how many characters it was asked to count."""
+
+    def __init__(self, counter: TokenCounter) -> None:
+        self.counter = counter
+        self.exact = counter.exact
+        self.characters = 0
+
+    def count(self, texts: Sequence[str]) -> list[int]:
+        self.characters += sum(map(len, texts))
+        return self.counter.count(texts)
+
+
+PLAIN = "".join(f"The keeper of lamp {number} saw the ship come in before noon. " for number in range(3_000))
+DENSE = "漢字仮名交じり文" * 4_000
+BASE64 = "QmFzZTY0" * 500
+
+
+@pytest.mark.parametrize(
+    ("text", "times"),
+    [
+        (PLAIN, 1.2),
+        (PLAIN[:60_000] + DENSE + PLAIN[:60_000], 1.5),
+        ((PLAIN[:9_000] + DENSE[:3_000]) * 10, 3),
+        ((PLAIN[:2_000] + BASE64) * 20, 3),
+        (("." * 50_000 + DENSE[:500]) * 4, 6),
+        ((" " * 50_000 + DENSE[:500]) * 4, 3),
+        ("\N{CUNEIFORM SIGN A}" * 20_000, 3),
+    ],
+    ids=["even", "two scripts", "changing scripts", "base64", "full stops", "white space", "cuneiform"],
+)
+@pytest.mark.parametrize("limit", [1, 100, 940])
+def test_a_text_is_counted_about_once(text: str, times: float, limit: int) -> None:
+    meter = Meter(COUNTERS["o200k"])
+    chunks = chunk_document(text, meter, limit)
+    assert_nothing_is_lost_or_twice(text, chunks)
+    if limit > 1:
+        assert all(chunk.tokens <= limit for chunk in chunks)
+        assert meter.characters <= times * len(text)
+    else:
+        assert meter.characters <= 40 * len(text)  # each character is a chunk, and its sentence is tried first
+
+
+def test_a_text_stays_whole_up_to_the_tokens_that_are_allowed_for_it() -> None:
+    counter = COUNTERS["o200k"]
+    tokens = size(PLAIN.strip(), counter)
+    whole = [Chunk(0, len(PLAIN) - 1, tokens)]
+    assert chunk_document(PLAIN, counter, 300, whole_tokens=tokens) == whole
+    assert chunk_document(PLAIN, counter, tokens) == whole
+    assert len(chunk_document(PLAIN, counter, 300, whole_tokens=tokens - 1)) > tokens / 300
 
 
 def test_equal_texts_get_equal_chunks() -> None:

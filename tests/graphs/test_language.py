@@ -47,6 +47,14 @@ def test_a_text_without_letters_is_read_like_english(text: str) -> None:
     assert detect_language(text) == "en"
 
 
+def test_english_is_told_by_its_own_words_and_nothing_else_is() -> None:
+    quoted = 'Le titre est "The house and the garden that were lost". ' + SENTENCES["fr"] * 5
+    assert detect_language(SENTENCES["en"] * 20) == "en"
+    assert detect_language(quoted) == "fr"
+    for code in ("de", "es", "vi"):
+        assert detect_language(" ".join([SENTENCES[code]] * 20)) == code
+
+
 def test_a_long_text_is_judged_by_its_middle_too() -> None:
     licence = SENTENCES["en"] * 10
     body = SENTENCES["de"] * (20 * SAMPLE_CHARACTERS // len(SENTENCES["de"]))

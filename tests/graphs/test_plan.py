@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from graphs.models.calls import Answer
 from graphs.models.catalog import EMBEDDED, model_facts
 from graphs.models.chat import ChatModel, Messages
-from graphs.summarize.authors import ChatAuthor
-from graphs.summarize.context import Options
-from graphs.summarize.plan import FAN_IN, SECTION_STEPS, DoesNotFit, make_plan, plan_cost
+from graphs.summarize.authors import ChatAuthor, Payer
+from graphs.summarize.context import SECTION_STEPS, Options
+from graphs.summarize.plan import FAN_IN, DoesNotFit, make_plan, plan_cost
 from graphs.summarize.state import Document, Documents, Plan, Result, Step
 from graphs.text.tokens import TokenCounter, token_counter
 
@@ -63,7 +63,7 @@ def batch(shapes: list[tuple[str, int, str]]) -> Documents:
 
 def author_of(model: str, documents: Documents, options: Options) -> ChatAuthor:
     chat = ChatModel(model_facts(model), api_key="none", base_url="http://127.0.0.1:9/v1")
-    return ChatAuthor(chat, documents, focus=options.focus, owner="")
+    return ChatAuthor(chat, documents, focus=options.focus, payer=Payer())
 
 
 def text_of(tokens: int, filler: str, counter: TokenCounter) -> str:
@@ -169,13 +169,13 @@ def assert_sound(plan: Plan, documents: Documents) -> None:
     single = plan["final"] and not steps[plan["final"]]["inputs"]
     assert sent == Counter(dict.fromkeys(steps, 1)), "a step is in no Send or in two"
     assert not single or (not plan["sections"] and not plan["levels"])
-    # A merge stands behind its inputs: in an earlier superstep, or right above maps of its own section.
+    # A merge stands behind its inputs: all of them in its own section, or all in earlier supersteps.
     done: set[str] = set()
     for level in [plan["sections"], *plan["levels"], [[plan["final"]] if plan["final"] else []]]:
         for ids in level:
-            for id in ids:
-                inside = [lower for lower in steps[id]["inputs"] if lower not in done]
-                assert all(lower in ids and not steps[lower]["inputs"] for lower in inside)
+            for place, id in enumerate(ids):
+                within = set(ids[:place]) if level is plan["sections"] else done
+                assert within.issuperset(steps[id]["inputs"])
         done |= {id for ids in level for id in ids}
     order = first_leaves(plan)
     # Merges shrink: more than one input, fewer than FAN_IN, one level above the highest.

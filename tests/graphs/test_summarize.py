@@ -1,72 +1,17 @@
 """The graph alone: what it gives, in which order, what it says it lost, and what it leaves behind."""
 
 import re
-from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
-from graphs.models import Calls, ChatModel, MemoryLedger, ModelFacts, open_http_client
+from graphs.models import Calls
 from graphs.models.failures import Unauthorized
 from graphs.summarize import Context, Document, Documents, Output, StepReport, builder, graph
+from tests.graphs.summaries import EMBEDDED, ContextOf, Settings, batch, is_merge, marks, prompts_of, run, story
 from tests.model_server import ModelServer
-
-Settings = dict[str, Any]
-ContextOf = Callable[..., Context]
-
-CHUNK_TOKENS = 100
-EMBEDDED: Settings = {"model": "embedded:extractive", "chunk_tokens": CHUNK_TOKENS}
-
-
-def story(town: str, sentences: int) -> str:
-    """A text of which every sentence is told apart by a word of its own, such as qAnsan0017."""
-    return " ".join(
-        f"In year {number} the town of {town} counted {number * 7 + 3} boats and wrote q{town}{number:04} into its book."
-        for number in range(sentences)
-    )
-
-
-def batch(**sentences: int) -> Documents:
-    return Documents(Document(town, f"The town of {town}", story(town, count)) for town, count in sentences.items())
-
-
-async def run(context: Context, compiled: Any = graph, **config: Any) -> Output:
-    output: Output = await compiled.ainvoke({}, context=context, **config)
-    return output
-
-
-@pytest.fixture
-async def context_of(model_server: ModelServer) -> AsyncIterator[ContextOf]:
-    """Contexts of a chat model behind the model server."""
-    client = open_http_client(10.0)
-
-    def open_chat(facts: ModelFacts) -> ChatModel:
-        return ChatModel(facts, api_key="test", base_url=model_server.base_url, http_client=client)
-
-    def context_of(documents: Documents, **settings: Any) -> Context:
-        calls = Calls(MemoryLedger(), concurrency=8, deadline_seconds=10, backoff_seconds=0.001)
-        given: Settings = {"model": "openai:fake", "chunk_tokens": CHUNK_TOKENS, "strategy": "map_reduce"}
-        given |= {"calls": calls, "chat": open_chat} | settings
-        return Context(documents=documents, **given)
-
-    yield context_of
-    await client.aclose()
-
-
-def prompts_of(server: ModelServer) -> list[str]:
-    """The user's part of every call, in the order of their arrival."""
-    return [call["messages"][-1]["content"] for call in server.calls(1_000)]
-
-
-def is_merge(prompt: str) -> bool:
-    return bool(re.search(r"^\[1\] ", prompt, re.MULTILINE))
-
-
-def marks(text: str) -> list[str]:
-    return re.findall(r"q[A-Z][a-z]+\d{4}", text)
-
 
 # ---------------------------------------------------------------- what it gives
 
@@ -453,5 +398,5 @@ async def test_a_run_that_was_stopped_in_the_middle_goes_on_where_it_was(
     assert output["summary"] == undisturbed["summary"]
     assert output["results"] == undisturbed["results"]
     stats = model_server.stats()
-    assert stats["repeats"] <= context.calls.concurrency  # those that were in flight
+    assert stats["repeats"] <= context.calls.limits.most  # those that were in flight
     assert stats["finished"] - stats["repeats"] == calls

@@ -5,7 +5,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphs.text.words import count_words, terms
+from graphs.text.words import BREAK, count_words, terms, terms_of, word_forms
 
 
 def test_english_words_are_the_pieces_between_spaces_that_hold_a_letter_or_digit() -> None:
@@ -67,3 +67,16 @@ def test_terms_do_not_depend_on_the_normal_form(text: str) -> None:
 @given(st.text(alphabet=st.sampled_from("abE'’ .,1\u0301가각漢カक\u093fส")))
 def test_terms_hold_no_space_and_are_never_empty(text: str) -> None:
     assert all(term and not any(letter.isspace() for letter in term) for term in terms(text))
+
+
+@given(st.lists(st.text(alphabet=st.sampled_from("abE'’ .,-19\0\u0301가각漢カΣσﬁ\u093fส\n"), max_size=25), min_size=1))
+def test_texts_read_at_once_have_the_terms_of_each_one(texts: list[str]) -> None:
+    for ascii in (True, False):
+        own = [text for text in texts if text.isascii() is ascii]
+        read: list[list[str]] = [[]]
+        for form in word_forms(own, ascii=ascii):
+            if form == BREAK:
+                read.append([])
+            else:
+                read[-1] += terms_of(form, ascii=ascii)
+        assert read == ([terms(text) for text in own] or [[]])

@@ -1,0 +1,93 @@
+"""The ledger keeps to its age and size, and to what runs need."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from app.store.calls import trim
+from app.store.database import Database
+from app.store.migrate import migrate
+from app.store.models import CallRow, EventRow, Run, Status, new_id, now
+
+DAY = timedelta(days=1)
+KEPT_FOR_EVER = {"days": 10_000.0, "most_bytes": 10**12}
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    url = f"sqlite+aiosqlite:///{tmp_path / 'precis.db'}"
+    migrate(url)
+    database = Database(url)
+    yield database
+    await database.close()
+
+
+async def keep(database: Database, key: str, *, age: timedelta = timedelta(), text: str = "A summary.") -> None:
+    async with database.begin() as session:
+        session.add(
+            CallRow(
+                key=key,
+                owner="",
+                model="openai:fake",
+                created_at=now() - age,
+                prompt_tokens=1,
+                completion_tokens=1,
+                seconds=0.1,
+                spans=[],
+                text=text,
+            )
+        )
+
+
+async def use(database: Database, key: str, status: Status) -> None:
+    run_id = new_id()
+    async with database.begin() as session:
+        session.add(Run(id=run_id, status=status, options={}, created_at=now(), documents=1))
+        await session.flush()
+        session.add(
+            EventRow(run_id=run_id, seq=1, type="progress", at=now(), step="0.0", call_key=key, data={"kind": "map"})
+        )
+
+
+async def keys(database: Database) -> set[str]:
+    return {row.key for row in await database.fetch(select(CallRow.key))}
+
+
+async def test_calls_are_forgotten_for_their_age(database: Database) -> None:
+    await keep(database, "old", age=3 * DAY)
+    await keep(database, "new", age=1 * DAY)
+    assert await trim(database, days=2, most_bytes=10**12) == 1
+    assert await keys(database) == {"new"}
+
+
+async def test_the_oldest_go_first_when_there_is_too_much(database: Database) -> None:
+    for age in range(10):
+        await keep(database, f"{age}", age=age * DAY, text="힣" * 30)  # 90 bytes
+    assert await trim(database, days=10_000, most_bytes=350) == 7
+    assert await keys(database) == {"0", "1", "2"}
+
+
+async def test_what_a_run_under_way_rests_on_stays(database: Database) -> None:
+    for status in (Status.QUEUED, Status.RUNNING, Status.SUCCEEDED):
+        await keep(database, status, age=100 * DAY)
+        await use(database, status, status)
+    await trim(database, days=1, most_bytes=0)
+    assert await keys(database) == {"queued", "running"}
+
+
+async def test_a_ledger_within_its_bounds_is_left_alone(database: Database) -> None:
+    assert await trim(database, **KEPT_FOR_EVER) == 0  # type: ignore[arg-type]
+    await keep(database, "one")
+    assert await trim(database, **KEPT_FOR_EVER) == 0  # type: ignore[arg-type]
+
+
+async def test_thousands_are_forgotten_in_small_steps(database: Database) -> None:
+    async with database.begin() as session:
+        row = {"owner": "", "model": "m", "created_at": now() - DAY, "prompt_tokens": 1, "completion_tokens": 1}
+        row |= {"seconds": 0.1, "spans": [], "text": "x"}
+        await session.execute(CallRow.__table__.insert(), [row | {"key": str(number)} for number in range(2_345)])  # type: ignore[attr-defined]
+    assert await trim(database, days=0.5, most_bytes=10**12) == 2_345
+    assert await keys(database) == set()
