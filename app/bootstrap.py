@@ -1,6 +1,7 @@
 """Open everything in order; close it in reverse. Nothing is a module global."""
 
 import asyncio
+import ctypes
 import gc
 import uuid
 from collections.abc import AsyncIterator
@@ -22,6 +23,8 @@ from app.work.resources import Resources
 from app.work.worker import Worker
 from graphs.models import EMBEDDED, Calls, ChatModel, Gate, Limits, MemoryGuard, ModelFacts, model_facts, open_pool
 from graphs.summarize import Document, Documents, Options, make_plan
+
+M_MMAP_THRESHOLD = -3  # of glibc's malloc.h
 
 
 class ChatOpener:
@@ -76,6 +79,7 @@ async def bootstrap(settings: Settings) -> AsyncIterator[Services]:
     resumed.
     """
     async with AsyncExitStack() as stack:
+        _give_memory_back()
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         await asyncio.to_thread(migrate, settings.sqlalchemy_url)
         database = Database(settings.sqlalchemy_url)
@@ -108,6 +112,16 @@ async def bootstrap(settings: Settings) -> AsyncIterator[Services]:
         gc.collect()
         gc.freeze()
         yield Services(settings, database, notifier, resources, chat, pulse, worker, working, reader)
+
+
+def _give_memory_back() -> None:
+    """Let texts of more than 128 KB have memory of their own, which goes back to the system with them.
+
+    By default glibc raises that size with each such text that it frees, and keeps ever more of them.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries have none
+    if mallopt is not None:
+        mallopt(M_MMAP_THRESHOLD, 128 * 1024)
 
 
 def _limits(settings: Settings) -> Limits:

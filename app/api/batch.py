@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from pydantic import ValidationError
+from pydantic_core import from_json
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.types import Message
@@ -109,18 +110,25 @@ BatchDep = Annotated[Batch, Depends(read_batch)]
 
 
 async def _from_json(request: Request, services: Services) -> tuple[list[BatchDocument], Options]:
-    body = await request.body()
-    try:
-        batch = await asyncio.to_thread(BatchIn.model_validate_json, body)
-    except ValidationError as error:
-        if error.errors()[0]["type"] == "json_invalid":
-            raise InvalidBody(error.errors()[0]["msg"]) from None
-        raise fields_problem(error.errors()) from None
+    body = b"".join([part async for part in request.stream()])  # `request.body()` would keep it as long as the request
+    batch = await asyncio.to_thread(_parse, body)
+    del body
     _count(len(batch.documents), services)
     ids = [document.id or str(number) for number, document in enumerate(batch.documents, 1)]
     if repeated := [id for id, times in Counter(ids).items() if times > 1]:
         raise DuplicateDocumentId(f"{repeated[0]!r} is there more than once.", ids=repeated[:100])
     return [_from_body(id, document) for id, document in zip(ids, batch.documents, strict=True)], batch.options
+
+
+def _parse(body: bytes) -> BatchIn:
+    try:
+        data = from_json(body)  # `model_validate_json` would take one copy of all texts more
+    except ValueError as error:
+        raise InvalidBody(f"Invalid JSON: {error}") from None
+    try:
+        return BatchIn.model_validate(data)
+    except ValidationError as error:
+        raise fields_problem(error.errors()) from None
 
 
 def _from_body(id: str, document: DocumentIn) -> BatchDocument:
