@@ -105,7 +105,10 @@ def test_the_service_is_alive_and_ready(client: httpx.Client) -> None:
     for path in ("/healthz", "/readyz"):
         response = client.get(path)
         assert response.status_code == 200
-        assert response.json() == {"status": "ok"}
+        health = response.json()
+        assert health["status"] == "ok"
+        assert health["stall_ms"] >= 0
+        assert 0 < health["memory_share"] < 1
 
 
 def test_no_answer_tells_which_server_gave_it(client: httpx.Client) -> None:
