@@ -79,6 +79,9 @@ def summarize(
         str, typer.Option(help="Language to write in, such as en or ko; auto: each document's own.")
     ] = "auto",
     focus: Annotated[str | None, typer.Option(help="A question or topic to concentrate on.")] = None,
+    max_calls: Annotated[int | None, typer.Option(help="Model calls that the run may make.", min=1)] = None,
+    max_tokens: Annotated[int | None, typer.Option(help="Tokens that it may use, prompts and answers.", min=1)] = None,
+    max_usd: Annotated[float | None, typer.Option(help="US dollars that it may cost.")] = None,
     data_dir: Annotated[
         Path | None, typer.Option(help="Where the databases are kept. [PRECIS_DATA_DIR, ./data]")
     ] = None,
@@ -91,14 +94,17 @@ def summarize(
     from pydantic import ValidationError
 
     from app import terminal
-    from graphs.summarize import Options
+    from graphs.summarize import Budget, Options
 
     wanted: dict[str, Any] = {"words": int(length)} if length.isdecimal() else {"length": length}
     try:
-        options = Options(model=model, language=language, focus=focus, **wanted)
+        budget = Budget(calls=max_calls, tokens=max_tokens, usd=max_usd)
+        options = Options(model=model, language=language, focus=focus, budget=budget, **wanted)
     except ValidationError as error:
         first = error.errors()[0]
-        raise typer.BadParameter(str(first["msg"]), param_hint=f"--{first['loc'][0]}") from None
+        name = first["loc"][0]
+        hint = f"--max-{name}" if name in Budget.model_fields else f"--{name}"
+        raise typer.BadParameter(str(first["msg"]), param_hint=hint) from None
     raise typer.Exit(terminal.summarize(files, options, settings))
 
 

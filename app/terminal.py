@@ -74,7 +74,8 @@ async def _summarize(files: Sequence[Path], options: Options, settings: Settings
     if run.summary or any(document.summary for document in run.documents):
         sys.stdout.write(render_markdown(run))
     usage = run.usage
-    errors.print(f"[dim]run {run.id}: {run.status}, {usage.calls} model calls, {usage.remembered} remembered[/]")
+    cost = f", {usage.cost_usd:.4f} US dollars" if usage.cost_usd else ""
+    errors.print(f"[dim]run {run.id}: {run.status}, {usage.calls} model calls, {usage.remembered} remembered{cost}[/]")
     return EXIT_CODES[run.status]
 
 

@@ -91,6 +91,18 @@ def test_the_options_reach_the_model(precis: Precis, town: Path, model_server: M
     assert {call["model"] for call in model_server.calls()} == {"fake"}
 
 
+def test_a_budget_that_is_too_small_is_told_before_anything_is_paid(
+    precis: Precis, town: Path, model_server: ModelServer
+) -> None:
+    done = precis("summarize", town, "--model", "openai:gpt-4o-mini", "--max-tokens", "20")
+    assert done.returncode == 1
+    assert "budget" in flat(done.stderr)
+    assert model_server.stats()["calls"] == 0
+    done = precis("summarize", town, "--model", "openai:gpt-4o-mini", "--max-usd", "0.5", "--max-calls", "50")
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"remembered, 0\.\d+ US dollars", flat(done.stderr))
+
+
 def test_the_same_file_a_second_time_costs_nothing_and_runs_lists_both(
     precis: Precis, town: Path, model_server: ModelServer
 ) -> None:
