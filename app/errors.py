@@ -133,6 +133,12 @@ class UnknownModel(InvalidRequest):
     status = 422
 
 
+class IdempotencyKeyReused(InvalidRequest):
+    """Another batch was sent with this Idempotency-Key."""
+
+    status = 422
+
+
 class PlanImpossible(InvalidRequest):
     """The documents do not fit the strategy that the options ask for."""
 

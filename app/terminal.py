@@ -66,7 +66,7 @@ async def _summarize(files: Sequence[Path], options: Options, settings: Settings
         batch = batch_of(documents, options, services)
         for warning in batch.warnings:
             errors.print(f"[yellow]precis:[/] {escape(warning)}")
-        accepted = await accept(batch, services)
+        accepted, _ = await accept(batch, services)
         await _follow(accepted.id, services)
         run = await _load(accepted.id, services)
     if run.error:

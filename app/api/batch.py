@@ -1,6 +1,7 @@
 """Read a batch from a request: JSON, or multipart with files."""
 
 import asyncio
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -85,8 +86,12 @@ def batch_of(documents: list[BatchDocument], options: Options, services: Service
     return Batch(documents, chosen, [*_warnings(documents), *_option_warnings(chosen)])
 
 
-async def accept(batch: Batch, services: Services) -> Run:
-    """Store a batch as a queued run and wake the worker; what this returns survives a crash."""
+async def accept(batch: Batch, services: Services, request_key: str | None = None) -> tuple[Run, bool]:
+    """Store a batch as a queued run and wake the worker; return the run, which survives a crash, and whether it is new.
+
+    It is not when a request with the same key and the same batch has made it before. Raises `IdempotencyKeyReused`.
+    """
+    digest = await asyncio.to_thread(_digest, batch) if request_key is not None else None
     run = Run(
         id=new_id(),
         owner="",
@@ -98,12 +103,29 @@ async def accept(batch: Batch, services: Services) -> Run:
         progress={},
         usage={},
         documents=len(batch.documents),
+        request_key=request_key,
+        request_digest=digest,
     )
     rows = [_row(position, document) for position, document in enumerate(batch.documents)]
     async with services.database.begin() as session:
+        if request_key is not None and digest is not None:
+            earlier = await runs.of_request(session, run.owner, request_key, digest)
+            if earlier is not None:
+                return earlier, False
         await runs.create(session, run, rows)
     services.worker.wake()
-    return run
+    return run, True
+
+
+def _digest(batch: Batch) -> str:
+    """Return a hash of all that a request asks for, however its body was written."""
+    digest = hashlib.sha256(batch.options.model_dump_json().encode())
+    for document in batch.documents:
+        text = document.read.text if document.read else str(document.error)
+        head = json.dumps([document.id, document.title, document.metadata, len(text)], sort_keys=True)
+        digest.update(head.encode())
+        digest.update(text.encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
 
 
 BatchDep = Annotated[Batch, Depends(read_batch)]

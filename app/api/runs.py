@@ -17,6 +17,7 @@ from app.errors import (
     DuplicateDocumentId,
     EmptyBatch,
     EmptyDocument,
+    IdempotencyKeyReused,
     InvalidBody,
     InvalidFields,
     MemoryShort,
@@ -65,7 +66,7 @@ _PREFERS_WAIT = re.compile(r"\bwait\s*=\s*(\d+)")
     openapi_extra={"requestBody": REQUEST_BODY},
     responses={
         200: {"model": RunOut, "description": "With `Prefer: wait=N`: the run has ended."},
-        **problems(*BATCH_PROBLEMS, ShuttingDown, MemoryShort, StorageUnavailable),
+        **problems(*BATCH_PROBLEMS, IdempotencyKeyReused, ShuttingDown, MemoryShort, StorageUnavailable),
     },
 )
 async def create_run(
@@ -76,6 +77,17 @@ async def create_run(
         str | None,
         Header(description="`wait=N`: answer when the run has ended, or after N seconds.", examples=["wait=10"]),
     ] = None,
+    idempotency_key: Annotated[
+        str | None,
+        Header(
+            min_length=1,
+            max_length=255,
+            description="A name of your own for this request, such as a UUID. Sent again with the same batch, within "
+            "24 hours, it gives the run that the first one made (and `Idempotency-Replayed: true`); with another batch "
+            "it is refused.",
+            examples=["6f1c2a52-0b0e-4c1c-9d53-0d0f6c1d9a11"],
+        ),
+    ] = None,
 ) -> RunOut:
     """Accept a batch of documents, as JSON or as uploaded files, and summarise each document and the whole.
 
@@ -83,7 +95,9 @@ async def create_run(
     it again. It goes on when you leave. A document that cannot be read fails alone and carries its problem; the request
     is refused when none can be read.
     """
-    run = await accept(batch, services)
+    run, is_new = await accept(batch, services, idempotency_key)
+    if not is_new:
+        response.headers["Idempotency-Replayed"] = "true"
     response.headers["Location"] = f"/v1/runs/{run.id}"
     seconds = _PREFERS_WAIT.search(prefer or "")
     if seconds:

@@ -55,7 +55,11 @@ class Run(Base):
     """One summarisation of a batch."""
 
     __tablename__ = "runs"
-    __table_args__ = (Index(None, "status", "lease_until"), Index(None, "owner", "id"))
+    __table_args__ = (
+        Index(None, "status", "lease_until"),
+        Index(None, "owner", "id"),
+        Index(None, "owner", "request_key", unique=True),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)  # sorts by time
     owner: Mapped[str] = mapped_column(default="")
@@ -77,6 +81,8 @@ class Run(Base):
     coverage: Mapped[dict[str, Any] | None]
     usage: Mapped[dict[str, Any]] = mapped_column(default=dict)
     documents: Mapped[int]  # how many
+    request_key: Mapped[str | None]  # the Idempotency-Key of the request that made it, as long as it counts
+    request_digest: Mapped[str | None]  # of that request's batch
 
 
 class DocumentRow(Base):

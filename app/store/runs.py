@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Select, Table, and_, bindparam, case, delete, func, insert, or_, select, update
@@ -9,11 +10,12 @@ from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import set_committed_value
 
-from app.errors import RunNotFound
+from app.errors import IdempotencyKeyReused, RunNotFound
 from app.store import events
 from app.store.database import Database
 from app.store.models import DocumentRow, Run, Status, now
 
+REQUEST_KEY_HOURS = 24  # that an Idempotency-Key counts
 LEASE_SECONDS = 15.0  # a run whose worker has not been heard of for so long is taken over
 
 
@@ -67,6 +69,24 @@ def _batches(rows: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
             batch, characters = [], 0
     if batch:
         yield batch
+
+
+async def of_request(session: AsyncSession, owner: str, key: str, digest: str) -> Run | None:
+    """Return the run that an earlier request with this Idempotency-Key has made, if the key still counts.
+
+    Inside the writer's transaction, so that of two requests at once the second finds the first's run. Raises
+    `IdempotencyKeyReused` when that request had another batch.
+    """
+    run = await session.scalar(select(Run).where(Run.owner == owner, Run.request_key == key))
+    if run is None:
+        return None
+    if run.created_at < now() - timedelta(hours=REQUEST_KEY_HOURS):
+        run.request_key = None
+        await session.flush()
+        return None
+    if run.request_digest != digest:
+        raise IdempotencyKeyReused
+    return run
 
 
 async def get(session: AsyncSession, id: str, owner: str = "") -> Run:
