@@ -48,6 +48,14 @@ async def open_checkpoints(path: Path) -> AsyncIterator[AsyncSqliteSaver]:
         yield saver
 
 
+async def threads_of(checkpoints: BaseCheckpointSaver[Any]) -> list[str]:
+    """Return the runs that have checkpoints."""
+    if not isinstance(checkpoints, AsyncSqliteSaver):
+        return []
+    rows = await checkpoints.conn.execute_fetchall("SELECT DISTINCT thread_id FROM checkpoints")
+    return [str(thread) for (thread,) in rows]
+
+
 async def compact_checkpoints(checkpoints: BaseCheckpointSaver[Any]) -> None:
     """Give the disk back what deleted threads held. Raises `sqlite3.OperationalError` when somebody is at the file."""
     if isinstance(checkpoints, AsyncSqliteSaver):  # a server sees to it by itself

@@ -21,7 +21,7 @@ from app.errors import (
     SummaryFailed,
 )
 from app.store import runs
-from app.store.checkpoints import compact_checkpoints
+from app.store.checkpoints import compact_checkpoints, threads_of
 from app.store.models import Run, Status
 from app.work.journal import Journal
 from app.work.resources import Resources
@@ -87,6 +87,15 @@ async def cancel_run(run_id: str, attempt: int, resources: Resources) -> None:
         await runs.finish(session, run_id, attempt, status=Status.CANCELLED, error=None)
     resources.notifier.notify(run_id)
     await _clear_up(run_id, resources)
+
+
+async def sweep_checkpoints(resources: Resources) -> None:
+    """Delete the checkpoints of runs that have ended or are gone: a process that was killed right after their end has
+    left them.
+    """
+    for run_id in await threads_of(resources.checkpoints):
+        if await runs.has_ended(resources.database, run_id):
+            await forget_checkpoints(run_id, resources)
 
 
 async def forget_checkpoints(run_id: str, resources: Resources) -> None:

@@ -4,6 +4,7 @@ worker took.
 
 import asyncio
 import logging
+import sqlite3
 import time
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.store import runs
 from app.store.calls import trim
 from app.store.models import Run
-from app.work.executor import cancel_run, execute_run
+from app.work.executor import cancel_run, execute_run, sweep_checkpoints
 from app.work.notifier import wait
 from app.work.presence import Presence
 from app.work.resources import Resources
@@ -21,7 +22,7 @@ from graphs.models import LedgerUnavailable
 logger = logging.getLogger(__name__)
 
 
-TIDY_SECONDS = (60.0, 3_600.0)  # from the start to the first look at the ledger's age and size, and between two
+TIDY_SECONDS = (60.0, 3_600.0)  # from the start to the first look at what may go, and between two
 AGAIN_SECONDS = 5.0  # before a run that storage has stopped is taken up again
 
 
@@ -66,7 +67,7 @@ class Worker:
                 self._woken.clear()
                 try:
                     await self._look()
-                except SQLAlchemyError as error:  # locked or full: runs wait, and so do we
+                except (SQLAlchemyError, sqlite3.Error) as error:  # locked or full: runs wait, and so do we
                     logger.error("the database does not answer: %s", error)
                 if not self._is_stopping:
                     await wait(self._woken)
@@ -86,6 +87,7 @@ class Worker:
             settings = self._resources.settings
             gone = await trim(database, days=settings.ledger_days, most_bytes=settings.ledger_bytes)
             logger.info("the ledger: %d calls forgotten for their age or size", gone)
+            await sweep_checkpoints(self._resources)
         while len(self._driven) < self._resources.settings.runs_at_once and not self._is_stopping:
             async with database.read() as session:
                 dead = self._presence.dead(await runs.workers_of_running(session))
