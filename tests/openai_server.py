@@ -257,6 +257,7 @@ async def _number(request: web.Request, name: str) -> float:
 
 
 async def serve(options: argparse.Namespace) -> None:
+    parent = os.getppid() if options.exit_with_parent else None  # before it may be gone
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
@@ -270,7 +271,7 @@ async def serve(options: argparse.Namespace) -> None:
         await web.TCPSite(runner, options.host, options.port, backlog=4096).start()
         port = runner.addresses[0][1]
         print(f"openai_server: ready on http://{options.host}:{port}/v1", flush=True)
-        await _until_stopped(stopped, os.getppid() if options.exit_with_parent else None)
+        await _until_stopped(stopped, parent)
     finally:
         await runner.cleanup()
 
