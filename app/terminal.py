@@ -24,7 +24,7 @@ from rich.table import Table
 
 from app.api.batch import BatchDocument, accept, batch_of, one_line
 from app.api.rendering import render_markdown
-from app.api.schemas import RunOut, document_out, run_out
+from app.api.showing import show_run
 from app.bootstrap import Services, bootstrap
 from app.errors import DocumentError, PrecisError
 from app.settings import Settings
@@ -68,7 +68,7 @@ async def _summarize(files: Sequence[Path], options: Options, settings: Settings
             errors.print(f"[yellow]precis:[/] {escape(warning)}")
         accepted, _ = await accept(batch, services)
         await _follow(accepted.id, services)
-        run = await _load(accepted.id, services)
+        run = await show_run(services.database, accepted.id)
     if run.error:
         errors.print(f"[yellow]precis:[/] {escape(run.error.title)} {escape(run.error.detail or '')}")
     if run.summary or any(document.summary for document in run.documents):
@@ -118,13 +118,6 @@ async def _follow(run_id: str, services: Services) -> None:
                     )
             if not found:
                 await wait(waiter)
-
-
-async def _load(run_id: str, services: Services) -> RunOut:
-    async with services.database.read() as session:
-        run = await runs.get(session, run_id)
-        rows = await runs.documents_of(session, run_id)
-    return run_out(run, [document_out(row) for row in rows])
 
 
 async def _list_runs(settings: Settings, limit: int) -> int:

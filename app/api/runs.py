@@ -10,7 +10,8 @@ from app.api.batch import REQUEST_BODY, BatchDep, accept
 from app.api.dependencies import Accepting, ExistingRun, ServicesDep
 from app.api.problems import problems
 from app.api.rendering import render_html, render_markdown
-from app.api.schemas import ChunkPage, RunOut, RunPage, chunk_out, document_out, run_head, run_out
+from app.api.schemas import ChunkPage, RunOut, RunPage
+from app.api.showing import chunk_out, run_head, show_run
 from app.bootstrap import Services
 from app.errors import (
     BodyTooLarge,
@@ -102,7 +103,7 @@ async def create_run(
     seconds = _PREFERS_WAIT.search(prefer or "")
     if seconds:
         await _wait_for_end(run, services, min(float(seconds[1]), LONGEST_WAIT_SECONDS))
-    shown = await _shown(run, services)
+    shown = await show_run(services.database, run.id)
     if shown.status.is_final:
         response.status_code = 200
     return shown
@@ -124,7 +125,7 @@ async def list_runs(
 @router.get("/{run_id}", summary="Look at a run", responses=problems(RunNotFound))
 async def get_run(run: ExistingRun, services: ServicesDep) -> RunOut:
     """Return a run with its progress, and its summaries as far as they are written."""
-    return await _shown(run, services)
+    return await show_run(services.database, run.id)
 
 
 @router.get("/{run_id}/wait", summary="Wait for a run's end", responses=problems(RunNotFound, InvalidFields))
@@ -137,7 +138,7 @@ async def wait_for_run(
 ) -> RunOut:
     """Return the run when it has ended, or as it is when the time is over: look at `status`."""
     await _wait_for_end(run, services, seconds)
-    return await _shown(run, services)
+    return await show_run(services.database, run.id)
 
 
 @router.post("/{run_id}/cancel", summary="Cancel a run", responses=problems(RunNotFound, StorageUnavailable))
@@ -151,7 +152,7 @@ async def cancel_run(run: ExistingRun, services: ServicesDep) -> RunOut:
     services.worker.wake()
     if not status.is_final:
         await _wait_for_end(run, services, LONGEST_WAIT_SECONDS)
-    return await _shown(run, services)
+    return await show_run(services.database, run.id)
 
 
 @router.delete(
@@ -197,7 +198,7 @@ async def get_summary(run: ExistingRun, services: ServicesDep, request: Request)
     """Return the batch's summary and each document's, as `Accept` asks: Markdown (also by default), HTML, or JSON like
     the run itself.
     """
-    shown = await _shown(run, services)
+    shown = await show_run(services.database, run.id)
     if not Status(run.status).is_final or not (shown.summary or any(document.summary for document in shown.documents)):
         raise RunNotFinished("It ended without one." if Status(run.status).is_final else "")
     match _wanted_form(request.headers.get("accept", "")):
@@ -235,10 +236,3 @@ async def _wait_for_end(run: Run, services: Services, seconds: float) -> None:
         if has_ended or left <= 0 or services.stopping.is_set():
             return
         await wait(waiter, min(left, 1.0))
-
-
-async def _shown(run: Run, services: Services) -> RunOut:
-    async with services.database.read() as session:
-        run = await runs.get(session, run.id)
-        rows = await runs.documents_of(session, run.id)
-    return run_out(run, [document_out(row) for row in rows])

@@ -1,11 +1,11 @@
 """The bodies of the API. Clients written today keep working: fields may be added, none is taken away."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.store.models import DocumentRow, EventRow, Run, Status
+from app.store.models import Status
 from graphs.summarize import Options
 
 EXAMPLE_TEXT = (
@@ -344,69 +344,3 @@ class Health(Body):
     memory_share: float
     """The share of the memory it may use that is in use; from 0.85 on new model calls wait, from 0.92 on new runs are
     refused. 0 where no limit is known."""
-
-
-def run_out(run: Run, documents: list[DocumentOut]) -> RunOut:
-    """Return a run as the API shows it."""
-    return RunOut(
-        **_common(run),
-        documents=documents,
-        summary=_summary(run.summary),
-        coverage=run.coverage and CoverageOut(**run.coverage),
-        warnings=run.warnings,
-    )
-
-
-def run_head(run: Run) -> RunHead:
-    """Return a run as the list shows it."""
-    return RunHead(**_common(run), documents=run.documents)
-
-
-def document_out(row: DocumentRow) -> DocumentOut:
-    """Return a document as the API shows it."""
-    return DocumentOut(
-        id=row.id,
-        title=row.title,
-        metadata=row.details,
-        format=row.format,
-        characters=row.characters,
-        status=Status(row.status),
-        language=row.language,
-        chunks=row.chunks,
-        failed_chunks=row.failed_chunks,
-        summary=_summary(row.summary),
-        error=row.error and Problem(**row.error),
-    )
-
-
-def chunk_out(event: EventRow, text: str | None) -> ChunkOut:
-    """Return a chunk from the event that told of it."""
-    data = event.data
-    usage = data["usage"]
-    shown = {name: data[name] for name in ("document", "part", "start", "end", "status", "error", "message", "seconds")}
-    tokens = {name: usage[name] for name in ("prompt_tokens", "completion_tokens")}
-    return ChunkOut(**shown, **tokens, remembered=bool(usage["remembered"]), text=text)
-
-
-def _common(run: Run) -> dict[str, Any]:
-    return {
-        "id": run.id,
-        "status": Status(run.status),
-        "created_at": run.created_at,
-        "started_at": run.started_at,
-        "finished_at": run.finished_at,
-        "options": Options(**run.options),
-        "progress": ProgressOut(**(QUEUED | run.progress)),
-        "error": run.error and Problem(**run.error),
-        "usage": UsageOut(**(NO_USAGE | run.usage)),
-    }
-
-
-def _summary(stored: dict[str, Any] | None) -> SummaryOut | None:
-    return SummaryOut(**stored) if stored else None
-
-
-QUEUED: dict[str, Any] = {"phase": "queued", "done": 0, "total": 0, "failed": 0, "eta_seconds": None}
-NO_USAGE: dict[str, Any] = {"calls": 0, "remembered": 0, "prompt_tokens": 0, "completion_tokens": 0}
-
-RunId = Annotated[str, Field(description="The run's id.", examples=["01980d6c-8f7e-7c3a-9f0e-2f6b8a1c4d5e"])]

@@ -93,34 +93,27 @@ def _half_maps(step: Step, context: Context) -> list[tuple[Step, Below]]:
     border = min((start for start, _ in split_sentences(text)[1:]), key=lambda at: abs(at - middle), default=middle)
     at = step["start"] + border
     spans = [(step["start"], at), (at, step["end"])]
-    return [(_smaller(step, end - start, start=start, end=end), ()) for start, end in spans if start < end]
+    share = 1 / max(1, len(text))
+    return [(_smaller(step, share * (end - start), start, end), ()) for start, end in spans if start < end]
 
 
 def _half_merges(step: Step, below: Below) -> list[tuple[Step, Below]]:
-    middle = (len(below) + 1) // 2
-    halves = [below[:middle], below[middle:]]
     if len(below) < 3:
         return []
-    return [
-        (_smaller(step, step["end"] - step["start"], start=step["start"], end=step["end"]), half) for half in halves
-    ]
+    middle = (len(below) + 1) // 2
+    return [(_smaller(step, 0.5, step["start"], step["end"]), half) for half in (below[:middle], below[middle:])]
 
 
-def _smaller(step: Step, characters: int, *, start: int, end: int) -> Step:
-    """Return a step for a part of another's material, with its share of the words; its prompt is shorter too, by how
-    much is not known.
+def _smaller(step: Step, share: float, start: int, end: int) -> Step:
+    """Return a step for a share of another's material, with at least half of its words; its prompt is shorter too, by
+    how much is not known.
     """
-    share = min(1.0, characters / max(1, step["end"] - step["start"])) if not step["inputs"] else 0.5
-    return Step(
-        **{
-            **step,
-            "start": start,
-            "end": end,
-            "words": max(1, round(step["words"] * max(share, 0.5))),
-            "source_words": max(1, round(step["source_words"] * share)),
-            "is_summary": False,
-        }
-    )
+    smaller = step.copy()
+    smaller["start"], smaller["end"] = start, end
+    smaller["words"] = max(1, round(step["words"] * max(share, 0.5)))
+    smaller["source_words"] = max(1, round(step["source_words"] * share))
+    smaller["is_summary"] = False
+    return smaller
 
 
 def _result(step: Step, answer: Answer) -> Result:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from itertools import groupby
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from graphs.models.calls import Answer, Call
 from graphs.models.catalog import EMBEDDED, ModelFacts
@@ -28,6 +28,10 @@ class Payer(NamedTuple):
     owner: str = ""  # whose ledger entries they may use
     run: str = ""  # whose turn they take at the gate
     spending: Spending | None = None  # the run's budget
+
+    def call(self, step: Step, **what: Any) -> Call:
+        """Return the call of a step: `what` is asked, of which model. A merge finishes something, so it goes ahead."""
+        return Call(**self._asdict(), step=step["id"], goes_ahead=bool(step["inputs"]), **what)
 
 
 class Author(Protocol):
@@ -101,15 +105,13 @@ class ChatAuthor:
                 raise AnswerTooLong
             return answer
 
-        return Call(
+        return self._payer.call(
+            step,
             model=facts.name,
             identity={"prompt": prompts.VERSION, "messages": [list(message) for message in messages]},
             perform=perform,
             bound=bound,
-            step=step["id"],
-            goes_ahead=bool(step["inputs"]),
             bill=bill,
-            **self._payer._asdict(),
         )
 
 
@@ -146,15 +148,13 @@ class ExtractiveAuthor:
             return Answer(self._quote(spans), spans=tuple((span.document, span.start, span.end) for span in spans))
 
         identity = {"index": index.digest, "candidates": candidates, "words": step["words"]}
-        return Call(
+        return self._payer.call(
+            step,
             model=EMBEDDED,
             identity=identity,
             perform=perform,
             bound=lambda _: Bound(1),
-            step=step["id"],
-            goes_ahead=bool(step["inputs"]),
             bill=bill,
-            **self._payer._asdict(),
         )
 
     def _quote(self, spans: Sequence[Sentence]) -> str:

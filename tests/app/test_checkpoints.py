@@ -11,7 +11,6 @@ from langgraph.graph import START, StateGraph
 
 from app.store.checkpoints import open_checkpoints, threads_of
 from app.store.database import Database
-from app.store.migrate import migrate
 from app.store.models import Run, Status, new_id, now
 from app.work.executor import sweep_checkpoints
 from app.work.resources import Resources
@@ -26,13 +25,9 @@ def add_one(state: Counted) -> Counted:
 
 
 @pytest.fixture
-async def resources(tmp_path: Path) -> AsyncIterator[Resources]:
-    url = f"sqlite+aiosqlite:///{tmp_path / 'precis.db'}"
-    migrate(url)
-    database = Database(url)
+async def resources(database: Database, tmp_path: Path) -> AsyncIterator[Resources]:
     async with open_checkpoints(tmp_path / "checkpoints.db") as saver:
         yield cast("Resources", SimpleNamespace(database=database, checkpoints=saver))
-    await database.close()
 
 
 async def leave_checkpoints(saver: AsyncSqliteSaver, thread: str) -> None:

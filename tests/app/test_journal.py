@@ -1,8 +1,7 @@
 """A run's events and what is counted in them: told once, without a gap, by the attempt that holds the run alone."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,7 +10,6 @@ from sqlalchemy.exc import IntegrityError
 
 from app.store import events, runs
 from app.store.database import Database
-from app.store.migrate import migrate
 from app.store.models import EventRow, Run, Status, new_id, now
 from app.work.journal import Journal
 from app.work.notifier import Notifier
@@ -19,15 +17,6 @@ from graphs.summarize import NO_USAGE, PlanCost, StepReport, Usage
 
 COST = PlanCost(maps=6, merges=1, depth=2, prompt_tokens=700, completion_tokens=70)
 Json = dict[str, Any]
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    url = f"sqlite+aiosqlite:///{tmp_path / 'test.db'}"
-    migrate(url)
-    database = Database(url)
-    yield database
-    await database.close()
 
 
 @pytest.fixture

@@ -1,28 +1,15 @@
 """The ledger keeps to its age and size, and to what runs need."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 
-import pytest
 from sqlalchemy import select
 
 from app.store.calls import trim
 from app.store.database import Database
-from app.store.migrate import migrate
 from app.store.models import CallRow, EventRow, Run, Status, new_id, now
 
 DAY = timedelta(days=1)
 KEPT_FOR_EVER = {"days": 10_000.0, "most_bytes": 10**12}
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    url = f"sqlite+aiosqlite:///{tmp_path / 'precis.db'}"
-    migrate(url)
-    database = Database(url)
-    yield database
-    await database.close()
 
 
 async def keep(database: Database, key: str, *, age: timedelta = timedelta(), text: str = "A summary.") -> None:

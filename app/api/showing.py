@@ -1,0 +1,89 @@
+"""From rows to the bodies that the API shows."""
+
+from typing import Any
+
+from app.api.schemas import (
+    ChunkOut,
+    CoverageOut,
+    DocumentOut,
+    Problem,
+    ProgressOut,
+    RunHead,
+    RunOut,
+    SummaryOut,
+    UsageOut,
+)
+from app.store import runs
+from app.store.database import Database
+from app.store.models import DocumentRow, EventRow, Run, Status
+from graphs.summarize import NO_USAGE, Options
+
+QUEUED: dict[str, Any] = {"phase": "queued", "done": 0, "total": 0, "failed": 0, "eta_seconds": None}
+
+
+async def show_run(database: Database, run_id: str) -> RunOut:
+    """Return a run with its documents as it is now. Raises `RunNotFound`."""
+    async with database.read() as session:
+        run = await runs.get(session, run_id)
+        rows = await runs.documents_of(session, run_id)
+    return run_out(run, [document_out(row) for row in rows])
+
+
+def run_out(run: Run, documents: list[DocumentOut]) -> RunOut:
+    """Return a run as the API shows it."""
+    return RunOut(
+        **_common(run),
+        documents=documents,
+        summary=_summary(run.summary),
+        coverage=run.coverage and CoverageOut(**run.coverage),
+        warnings=run.warnings,
+    )
+
+
+def run_head(run: Run) -> RunHead:
+    """Return a run as the list shows it."""
+    return RunHead(**_common(run), documents=run.documents)
+
+
+def document_out(row: DocumentRow) -> DocumentOut:
+    """Return a document as the API shows it."""
+    return DocumentOut(
+        id=row.id,
+        title=row.title,
+        metadata=row.details,
+        format=row.format,
+        characters=row.characters,
+        status=Status(row.status),
+        language=row.language,
+        chunks=row.chunks,
+        failed_chunks=row.failed_chunks,
+        summary=_summary(row.summary),
+        error=row.error and Problem(**row.error),
+    )
+
+
+def chunk_out(event: EventRow, text: str | None) -> ChunkOut:
+    """Return a chunk from the event that told of it."""
+    data = event.data
+    usage = data["usage"]
+    shown = {name: data[name] for name in ("document", "part", "start", "end", "status", "error", "message", "seconds")}
+    tokens = {name: usage[name] for name in ("prompt_tokens", "completion_tokens")}
+    return ChunkOut(**shown, **tokens, remembered=bool(usage["remembered"]), text=text)
+
+
+def _common(run: Run) -> dict[str, Any]:
+    return {
+        "id": run.id,
+        "status": Status(run.status),
+        "created_at": run.created_at,
+        "started_at": run.started_at,
+        "finished_at": run.finished_at,
+        "options": Options(**run.options),
+        "progress": ProgressOut(**(QUEUED | run.progress)),
+        "error": run.error and Problem(**run.error),
+        "usage": UsageOut(**(NO_USAGE | run.usage)),
+    }
+
+
+def _summary(stored: dict[str, Any] | None) -> SummaryOut | None:
+    return SummaryOut(**stored) if stored else None
