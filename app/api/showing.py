@@ -35,6 +35,7 @@ def run_out(run: Run, documents: list[DocumentOut]) -> RunOut:
         **_common(run),
         documents=documents,
         summary=_summary(run.summary),
+        variants=[SummaryOut(**summary) for summary in run.variants or []],
         coverage=run.coverage and CoverageOut(**run.coverage),
         warnings=run.warnings,
     )

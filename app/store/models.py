@@ -78,6 +78,7 @@ class Run(Base):
     error: Mapped[dict[str, Any] | None]
     progress: Mapped[dict[str, Any]] = mapped_column(default=dict)
     summary: Mapped[dict[str, Any] | None]
+    variants: Mapped[list[Any] | None]  # of the summary
     coverage: Mapped[dict[str, Any] | None]
     usage: Mapped[dict[str, Any]] = mapped_column(default=dict)
     documents: Mapped[int]  # how many

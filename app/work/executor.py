@@ -189,6 +189,7 @@ async def _succeed(run: Run, rows: Texts, output: Outcome, resources: Resources,
             status=status,
             error=_shortfall(output, unread) if status is not Status.SUCCEEDED else None,
             summary=output["summary"],
+            variants=output["variants"],
             coverage=output["coverage"],
             progress=journal.progress() | {"phase": "finished", "eta_seconds": 0.0},
         )

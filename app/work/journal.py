@@ -52,7 +52,7 @@ class Journal:
 
     def planned(self, cost: PlanCost) -> None:
         """Tell what the plan asks for."""
-        self.total = cost.maps + cost.merges
+        self.total = cost.steps
         if "planned" not in self._told:
             self._told.add("planned")
             self._append("planned", cost._asdict() | self._counts())
@@ -65,7 +65,7 @@ class Journal:
             return None
         self._told.add(report["step"])
         self.phase = report["kind"]
-        self.done += 1
+        self.done += report["kind"] != "review"  # which is no step of the plan
         self.failed += report["status"] == "failed"
         self.usage = add_usage(self.usage, report["usage"])
         data: dict[str, Any] = {**report, **self._counts()}

@@ -71,6 +71,12 @@ class BudgetSpent(CallFailed):
     code = "budget_spent"
 
 
+class NeedsLanguageModel(CallFailed):
+    """The embedded model quotes and cannot write."""
+
+    code = "needs_language_model"
+
+
 class AnswerUnusable(CallFailed):
     """The answer cannot be used."""
 

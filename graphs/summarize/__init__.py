@@ -3,7 +3,6 @@
 from graphs.summarize.budget import hold_back
 from graphs.summarize.context import CHUNK_TOKENS, Budget, Context, Options, context_of
 from graphs.summarize.graph import builder, graph
-from graphs.summarize.outcome import summarise
 from graphs.summarize.plan import DoesNotFit, PlanCost, make_plan, plan_cost
 from graphs.summarize.state import (
     NO_USAGE,
@@ -47,5 +46,4 @@ __all__ = [
     "hold_back",
     "make_plan",
     "plan_cost",
-    "summarise",
 ]

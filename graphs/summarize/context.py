@@ -15,6 +15,7 @@ from graphs.models.calls import Calls
 from graphs.models.catalog import EMBEDDED, ModelFacts, Price, model_facts
 from graphs.models.chat import ChatModel
 from graphs.models.spending import Bound, Spending
+from graphs.summarize import prompts
 from graphs.summarize.authors import Author, ChatAuthor, ExtractiveAuthor, Payer
 from graphs.summarize.state import Documents, StepReport
 
@@ -51,9 +52,10 @@ class Options(BaseModel):
     network: it picks the most telling sentences of the sources and quotes them. `openai:NAME` is any model behind the
     service's OpenAI-compatible address."""
 
-    strategy: Literal["auto", "single", "map_reduce"] = "auto"
+    strategy: Literal["auto", "single", "map_reduce", "refine"] = "auto"
     """`auto`: one call for a document that a model reads well as a whole, else map-reduce. `single`: one call a
-    document, refused when it does not fit. `map_reduce`: always by chunks."""
+    document, refused when it does not fit. `map_reduce`: always by chunks. `refine`: chunk after chunk, each call
+    continuing the summary so far; slower, since its calls wait for each other, and richer in detail."""
 
     scope: Literal["document", "batch", "both"] = "both"
     """Which summaries are wanted: one for each document, one for the whole batch, or both."""
@@ -74,12 +76,45 @@ class Options(BaseModel):
     focus: str | None = Field(default=None, max_length=2_000, examples=[None])
     """A question or a topic to concentrate on. What has nothing to do with it is left out."""
 
+    style: prompts.Style = "paragraph"
+    """The form of each summary. `paragraph`: prose. `bullets`: a list. `executive`: the finding that matters most, a
+    list, what follows. `dense`: as many facts as prose can carry. `report`: a heading for each document with its
+    findings, then the contradictions between them and a conclusion. `embedded:extractive` quotes, as prose or as a
+    list."""
+
+    audience: str | None = Field(default=None, max_length=500, examples=[None])
+    """Who will read it, in a few words. Ignored by `embedded:extractive`."""
+
+    instructions: str | None = Field(default=None, max_length=4_000, examples=[None])
+    """What else is wished, in your own words. Ignored by `embedded:extractive`."""
+
+    group_by: Literal["auto", "order", "topic"] = "auto"
+    """Which documents are merged with each other first, where there are too many for one merge: neighbours in the
+    batch, or those that speak of the same things. `auto`: by topic from eight documents on."""
+
+    verify: Literal["off", "support", "llm"] = "support"
+    """How sentences are checked against what they cite. `support`: by the words, names and numbers that both share,
+    without any call. `llm`: the model is also asked about the doubtful ones, and rewrites those that do not hold, at
+    most twice."""
+
+    unsupported: Literal["mark", "remove"] = "mark"
+    """What becomes of sentences that still do not hold: they stay and can be told by their `support`, or they go."""
+
+    variants: int = Field(default=1, ge=1, le=prompts.MOST_VARIANTS)
+    """How many different summaries of the batch are written. The one with the best support, coverage and length is the
+    `summary`; all are returned."""
+
     min_coverage: float = Field(default=0.9, ge=0.0, le=1.0)
     """The share of the text, in characters, that must have been summarised for the run not to fail. Between this and 1
     the run is `partial`."""
 
     budget: Budget = Field(default_factory=Budget)
     """What the run may cost."""
+
+    @property
+    def wishes(self) -> prompts.Wishes:
+        """What every prompt says of these options."""
+        return prompts.Wishes(self.focus, self.audience, self.instructions, self.style)
 
     @property
     def target_words(self) -> int:
@@ -152,9 +187,9 @@ class Context(Options):
     def author(self) -> Author:
         """Who formulates the calls of this run."""
         if self.facts.provider == "embedded":
-            return ExtractiveAuthor(self.documents, focus=self.focus, payer=self._payer)
+            return ExtractiveAuthor(self.documents, wishes=self.wishes, payer=self._payer)
         chat = self.chat(self.facts) if self.chat else _open_from_environment(self.facts)
-        return ChatAuthor(chat, self.documents, focus=self.focus, payer=self._payer)
+        return ChatAuthor(chat, self.documents, wishes=self.wishes, payer=self._payer)
 
     @property
     def _payer(self) -> Payer:
