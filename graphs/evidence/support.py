@@ -32,16 +32,17 @@ class Support(NamedTuple):
 def support_of(sentence: str, passages: Sequence[str], *, language: str, same_language: bool = True) -> Support:
     """Return the support that passages give to a sentence in `language`.
 
-    Without passages nothing supports it. Passages in another language are only looked at for numbers.
+    Without passages nothing supports it. Where they are in another language and share few words, the share is not
+    measured, and only numbers are looked for.
     """
     together = "\n".join(passages)
     missing = _missing_numbers(sentence, together)
-    if not same_language:
-        return Support(None, missing)
-    if language.split("-", maxsplit=1)[0] not in _NOUN_CAPITALS:
-        missing = [*_missing_names(sentence, together), *missing]
     own = set(terms(sentence))
     share = len(own.intersection(terms(together))) / len(own) if own else None
+    if share is not None and share < DOUBTFUL and not same_language:
+        return Support(None, missing)  # other words for the same are no doubt
+    if same_language and language.split("-", maxsplit=1)[0] not in _NOUN_CAPITALS:
+        missing = [*_missing_names(sentence, together), *missing]
     return Support(None if share is None else round(share, 3), missing)
 
 

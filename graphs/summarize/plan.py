@@ -197,15 +197,20 @@ class _Planner:
         is_verbatim = self._is_verbatim(read, wanted)
         refines = self.options.strategy == "refine"
         layer: list[Step] = []
+        read_words = 0
         for part, (chunk, words, beside) in enumerate(zip(read.chunks, read.words, read.beside, strict=True)):
-            whole = len(read.chunks) == 1 or refines
+            read_words += words
+            if refines:  # of what was read so far, as of a document of that length
+                partial = self._target(read_words)
+            else:
+                partial = target if len(read.chunks) == 1 else self._partial_words(words, source_words, target)
             step = self._read_chunk(
                 f"{position}.{part}",
                 document,
                 chunk,
                 part=part,
                 parts=len(read.chunks),
-                words=target if whole else self._partial_words(words, source_words, target),
+                words=partial,
                 source_words=words,
                 language=wanted,
                 beside=beside,
