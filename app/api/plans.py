@@ -41,9 +41,10 @@ async def create_plan(batch: BatchDep, services: ServicesDep) -> PlanOut:
     return PlanOut(
         model=name,
         documents=[_shown(document, by_id.get(document.id)) for document in batch.documents],
-        calls=cost.maps + cost.merges,
+        calls=cost.maps + cost.merges + cost.facets,
         maps=cost.maps,
         merges=cost.merges,
+        facets=cost.facets,
         depth=cost.depth,
         prompt_tokens=cost.prompt_tokens if has_tokens else 0,
         completion_tokens=cost.completion_tokens if has_tokens else 0,

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.api.facets import Facets
 from app.store.models import Status
 from graphs.summarize import Options
 
@@ -136,6 +137,8 @@ class DocumentOut(Body):
     """The map calls it took."""
     failed_chunks: int
     summary: SummaryOut | None
+    facets: Facets = Field(default_factory=dict, examples=[{}])
+    """The facets that were asked for, by the name that asked for them, when the run has ended."""
     error: Problem | None
     """Why it failed."""
 
@@ -143,7 +146,7 @@ class DocumentOut(Body):
 class ProgressOut(Body):
     """How far a run is."""
 
-    phase: Literal["queued", "plan", "map", "collapse", "reduce", "finished"]
+    phase: Literal["queued", "plan", "map", "collapse", "reduce", "facet", "finished"]
     done: int
     """Calls that have ended."""
     total: int
@@ -224,6 +227,8 @@ class RunOut(Body):
     summary: SummaryOut | None
     """Of the batch."""
     documents: list[DocumentOut]
+    facets: Facets = Field(default_factory=dict, examples=[{}])
+    """Of the batch, by the name that asked for them, when the run has ended."""
     coverage: CoverageOut | None
     usage: UsageOut
     warnings: list[str]
@@ -289,6 +294,8 @@ class PlanOut(Body):
     """Of these, calls that read chunks."""
     merges: int
     """Of these, calls that merge partial summaries."""
+    facets: int
+    """Of these, calls for facets; one whose answer cannot be read is asked a second time beside them."""
     depth: int
     """How many calls wait for each other at most."""
     prompt_tokens: int

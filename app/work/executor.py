@@ -37,6 +37,7 @@ from graphs.summarize import (
     Usage,
     builder,
     context_of,
+    facet_warnings,
     hold_back,
     plan_cost,
 )
@@ -189,6 +190,8 @@ async def _succeed(run: Run, rows: Texts, output: Outcome, resources: Resources,
             status=status,
             error=_shortfall(output, unread) if status is not Status.SUCCEEDED else None,
             summary=output["summary"],
+            facets=output.get("facets"),
+            warnings=[*run.warnings, *facet_warnings(output)],
             coverage=output["coverage"],
             progress=journal.progress() | {"phase": "finished", "eta_seconds": 0.0},
         )
@@ -232,5 +235,6 @@ def _document_values(result: DocumentResult, position: int) -> dict[str, Any]:
         "chunks": result["chunks"],
         "failed_chunks": result["failed_chunks"],
         "summary": result["summary"],
+        "facets": result.get("facets"),
         "error": error,
     }

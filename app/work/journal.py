@@ -52,7 +52,7 @@ class Journal:
 
     def planned(self, cost: PlanCost) -> None:
         """Tell what the plan asks for."""
-        self.total = cost.maps + cost.merges
+        self.total = cost.maps + cost.merges + cost.facets
         if "planned" not in self._told:
             self._told.add("planned")
             self._append("planned", cost._asdict() | self._counts())

@@ -1,11 +1,13 @@
-"""The topology of a run: plan, sections of chunks by Send, gather, collapse, reduce."""
+"""The topology of a run: plan, sections of chunks by Send, gather, collapse, reduce; facets beside the sections, and
+behind the last merge those that retell the summaries.
+"""
 
 from typing import Any
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
-from graphs.summarize import nodes
+from graphs.summarize import facets, nodes
 from graphs.summarize.context import Context
 from graphs.summarize.state import Input, Output, SectionOutput, SectionState, State
 
@@ -36,14 +38,17 @@ builder.add_node(section)
 builder.add_node(nodes.gather)
 builder.add_node("collapse", section)
 builder.add_node(nodes.reduce)
-builder.add_node(nodes.finish)
+builder.add_node(facets.facet)
+builder.add_node(facets.retell)
+builder.add_node(facets.finish)
 builder.add_edge(START, "plan")
-builder.add_conditional_edges("plan", nodes.start, ["single", "section", "finish"])
+builder.add_conditional_edges("plan", facets.start, ["single", "section", "facet", "finish"])
 builder.add_edge("section", "gather")
-builder.add_conditional_edges("gather", nodes.collapse_or_reduce, ["collapse", "reduce", "finish"])
+builder.add_conditional_edges("gather", facets.after_gather, ["collapse", "reduce", "retell", "finish"])
 builder.add_edge("collapse", "gather")
-builder.add_edge("single", "finish")
-builder.add_edge("reduce", "finish")
+builder.add_conditional_edges("single", facets.retell_or_finish, ["retell", "finish"])
+builder.add_conditional_edges("reduce", facets.retell_or_finish, ["retell", "finish"])
+builder.add_edge("retell", "finish")
 builder.add_edge("finish", END)
 
 graph = builder.compile(name="summarize")

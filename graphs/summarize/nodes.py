@@ -151,12 +151,12 @@ async def _take(task: StepTask, context: Context, kind: Kind) -> SectionOutput:
     if len(below) < len(step["inputs"]) and len(below) < 2:  # no call
         context.spending.forgo(step["id"])
     if step["inputs"] and not below:  # all of it failed or was not relevant, and is recorded there
-        await _tell(context, _report(step, kind, "skipped"))
+        await tell(context, _report(step, kind, "skipped"))
         return _added(step)
     if len(below) == 1:  # nothing to merge it with
         key = str(below[0]["key"])
         passed_on = (await context.calls.recall([key]))[key]
-        await _tell(context, _report(step, kind, "succeeded", answer=passed_on, usage=NO_USAGE))
+        await tell(context, _report(step, kind, "succeeded", answer=passed_on, usage=NO_USAGE))
         return _added(step, key=key)
     tally = Tally()
     try:
@@ -164,13 +164,13 @@ async def _take(task: StepTask, context: Context, kind: Kind) -> SectionOutput:
         given = [(result, answers[str(result["key"])]) for result in below]
         answer = await answer_step(step, given, context, tally)
     except CallFailed as error:
-        await _tell(context, _report(step, kind, "failed", error=error, usage=tally.usage))
+        await tell(context, _report(step, kind, "failed", error=error, usage=tally.usage))
         failure = Failure(step=step["id"], document=step["document"], error=error.code, message=str(error))
         return _added(step, failure=failure, usage=tally.usage)
     if kind == "map" and context.focus and says_nothing_relevant(answer.text):
-        await _tell(context, _report(step, kind, "skipped", answer=answer, usage=tally.usage))
+        await tell(context, _report(step, kind, "skipped", answer=answer, usage=tally.usage))
         return _added(step, usage=tally.usage, skipped=True)
-    await _tell(context, _report(step, kind, "succeeded", answer=answer, usage=tally.usage))
+    await tell(context, _report(step, kind, "succeeded", answer=answer, usage=tally.usage))
     return _added(step, key=answer.key, usage=tally.usage)
 
 
@@ -191,7 +191,7 @@ def _added(
     )
 
 
-async def _tell(context: Context, report: StepReport) -> None:
+async def tell(context: Context, report: StepReport) -> None:
     """Tell the observer and wait until it is written down: no checkpoint may know of a step that no event tells."""
     written = context.report(report)
     if written is not None:

@@ -12,8 +12,10 @@ from itertools import count, pairwise
 from typing import NamedTuple
 
 from graphs.models.catalog import ModelFacts
+from graphs.models.chat import Messages
 from graphs.summarize import prompts
-from graphs.summarize.context import SECTION_STEPS, Options
+from graphs.summarize.context import SECTION_STEPS, Budget, Options
+from graphs.summarize.facet_plan import facet_cost, facet_plans, most_beyond_map, wanted_summaries
 from graphs.summarize.state import Document, DocumentPlan, Documents, Plan, Step
 from graphs.text.chunking import Chunk, chunk_document, text_span
 from graphs.text.language import detect_language
@@ -50,6 +52,7 @@ class PlanCost(NamedTuple):
     depth: int  # calls that wait for each other
     prompt_tokens: int
     completion_tokens: int
+    facets: int = 0
 
 
 def make_plan(documents: Documents, options: Options, facts: ModelFacts, chunk_tokens: int) -> Plan:
@@ -64,12 +67,14 @@ def plan_cost(plan: Plan) -> PlanCost:
     """Return the number of calls and the upper bounds of their tokens."""
     steps = plan["steps"].values()
     maps = sum(not step["inputs"] for step in steps)
+    facets, facet_prompts, facet_answers = facet_cost(plan)
     return PlanCost(
         maps=maps,
         merges=len(plan["steps"]) - maps,
         depth=max((step["level"] + 1 for step in steps), default=0),
-        prompt_tokens=sum(step["prompt_tokens"] for step in steps),
-        completion_tokens=sum(step["max_tokens"] for step in steps),
+        prompt_tokens=sum(step["prompt_tokens"] for step in steps) + facet_prompts,
+        completion_tokens=sum(step["max_tokens"] for step in steps) + facet_answers,
+        facets=facets,
     )
 
 
@@ -92,6 +97,7 @@ class _Planner:
         self.chunk_tokens = chunk_tokens
         self.steps: dict[str, Step] = {}
         self._overheads: dict[tuple[bool, str], int] = {}
+        self._beyond: dict[str, int] = {}
         self._titles: dict[str, int] = {}  # tokens of each document's title, as a prompt shows it
 
     def plan(self, documents: Documents) -> Plan:
@@ -104,8 +110,25 @@ class _Planner:
             final = tops[0]["id"] if len(tops) == 1 else self._merge_across(tops, planned)
             self.steps[final]["is_summary"] = True
         sections = self._sections(final)
-        return Plan(
+        plan = Plan(
             documents=planned, steps=self.steps, sections=sections, levels=self._levels(sections, final), final=final
+        )
+        if self.options.facets:
+            self._add_facets(plan)
+        return plan
+
+    def _add_facets(self, plan: Plan) -> None:
+        """Plan the calls beside those of the summaries."""
+        plan["summaries"] = wanted_summaries(plan, self.options.scope)
+        plan["facets_wait"] = self.options.budget != Budget()
+        plan["facets"] = facet_plans(
+            self.options.all_facets,
+            self.options.labels,
+            plan,
+            self.facts,
+            count=self._count,
+            map_tokens=lambda language: self._overhead(language, merge=False),
+            most_tokens=(self.prompt_tokens, int(self.facts.window_tokens * ANSWER_SHARE)),
         )
 
     def _read(self, document: Document) -> _Read:
@@ -147,7 +170,11 @@ class _Planner:
         )
 
     def _chunks(self, document: Document, language: str) -> list[Chunk]:
-        room = min(self.room, self._material(self._language(language), self._titles[document.id], merge=False))
+        wanted = self._language(language)
+        material = self._material(wanted, self._titles[document.id], merge=False) - self._beyond_map(wanted)
+        if material < LEAST_MATERIAL_TOKENS:
+            raise DoesNotFit(f"The window of {self.facts.name} is too small for the facets and their categories.")
+        room = min(self.room, material)
         limit = min(self.chunk_tokens, room)
         if self.options.strategy == "single":
             return self._whole(document, room)
@@ -295,9 +322,26 @@ class _Planner:
                 messages = prompts.map_messages(
                     title="", text="", part=99_998, parts=99_999, words=9_999, language=language, focus=focus
                 )
-            counts = self.tokens.count([content for _, content in messages])
-            self._overheads[merge, language] = sum(counts) + MESSAGE_TOKENS * len(messages)
+            self._overheads[merge, language] = self._count(messages)
         return self._overheads[merge, language]
+
+    def _count(self, messages: Messages) -> int:
+        """Tokens of a prompt, at most."""
+        return sum(self.tokens.count([content for _, content in messages])) + MESSAGE_TOKENS * len(messages)
+
+    def _beyond_map(self, language: str) -> int:
+        """Tokens that the facets' longest prompt for a chunk has beyond a map's."""
+        if not self.options.facets or self.facts.provider == "embedded":
+            return 0
+        if language not in self._beyond:
+            self._beyond[language] = most_beyond_map(
+                self.options.all_facets,
+                self.options.labels,
+                language,
+                count=self._count,
+                map_tokens=self._overhead(language, merge=False),
+            )
+        return self._beyond[language]
 
     def _sections(self, final: str) -> list[list[str]]:
         """Pack steps into sections of about SECTION_STEPS: every merge that has no more steps beneath it stands with

@@ -5,12 +5,14 @@ output carries summaries.
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from operator import add
-from typing import Annotated, Literal, NamedTuple, NotRequired
+from typing import Annotated, Any, Literal, NamedTuple, NotRequired
 
 from langgraph.channels import UntrackedValue
 from typing_extensions import (
     TypedDict,
 )  # pydantic, which reads these for the schema, refuses typing's before Python 3.12
+
+from graphs.facets import FacetPlan, FacetResult, FacetStep
 
 
 class Document(NamedTuple):
@@ -89,6 +91,9 @@ class Plan(TypedDict):
     sections: list[list[str]]  # steps by the Send that takes them: maps and the merges right above
     levels: list[list[list[str]]]  # merges above the sections: by level, then by Send
     final: str  # the step that writes the batch's summary; "" when none is wanted
+    facets: NotRequired[list[FacetPlan]]  # those that the model can give; missing: none was asked for
+    summaries: NotRequired[list[str]]  # the steps whose answers are wanted summaries, for the facets made of them
+    facets_wait: NotRequired[bool]  # all facets are read behind the summaries: these go first within a budget
 
 
 class Result(TypedDict):
@@ -127,7 +132,8 @@ class StepReport(TypedDict):
     """What an observer is told of a step, once it is durable."""
 
     step: str
-    kind: Literal["map", "collapse", "reduce"]
+    kind: Literal["map", "collapse", "reduce", "facet"]
+    facet: NotRequired[str]  # its name
     document: str | None
     part: int
     start: int
@@ -168,6 +174,10 @@ class Summary(TypedDict):
     sentences: list[Sentence]
 
 
+Facet = dict[str, Any]
+"""What a reader gets of one facet, see `graphs.summarize.facet_results`."""
+
+
 class DocumentResult(TypedDict):
     """What became of one document."""
 
@@ -178,6 +188,7 @@ class DocumentResult(TypedDict):
     failed_chunks: int
     summary: Summary | None
     error: str | None  # code and message of what made it fail
+    facets: NotRequired[dict[str, Facet]]  # by name, those that were asked for
 
 
 class Lost(TypedDict):
@@ -238,6 +249,7 @@ class Outcome(TypedDict):
     summary: Summary | None
     results: list[DocumentResult]
     coverage: Coverage
+    facets: NotRequired[dict[str, Facet]]  # of the batch
 
 
 class Output(Outcome):
@@ -255,7 +267,14 @@ class SectionOutput(TypedDict):
     usage: Annotated[Usage, add_usage]
 
 
-class State(Input, Outcome, SectionOutput):
+class FacetOutput(TypedDict):
+    """What a pack of facets adds to the run."""
+
+    facet_results: Annotated[list[FacetResult], add]
+    usage: Annotated[Usage, add_usage]
+
+
+class State(Input, Outcome, SectionOutput, FacetOutput):
     """The state of a run."""
 
     plan: Plan
@@ -274,3 +293,9 @@ class StepTask(TypedDict):
 
     todo: Step
     given: list[Result]  # of its inputs, in order
+
+
+class FacetTask(TypedDict):
+    """What one Send to a pack of facets carries."""
+
+    todo: list[FacetStep]

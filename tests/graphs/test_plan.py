@@ -313,7 +313,7 @@ def test_a_document_without_text_has_no_call(text: str) -> None:
 
 def test_an_empty_batch_has_an_empty_plan() -> None:
     plan = make_plan(Documents(), Options(), model_facts("openai:gpt-4o"), 3_000)
-    assert plan_cost(plan) == (0, 0, 0, 0, 0)
+    assert set(plan_cost(plan)) == {0}
     assert plan["final"] == ""
 
 
