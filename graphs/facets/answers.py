@@ -18,6 +18,7 @@ LONGEST = {"key_terms": 100, "questions": 300, "entities": 120, "categories": 10
 """Characters of an item; a longer one is prose, and left out."""
 MOST = {"key_terms": 30, "questions": 20, "entities": 100, "categories": 5, "action_items": 40}
 """Items that are taken from one answer."""
+OPENINGS = 500  # brackets that are looked behind for JSON: more are no list that was asked for
 
 _OPENING = re.compile(r"[\[{]")
 _FENCE = re.compile(r"^\s*(?:```|~~~).*$", re.MULTILINE)
@@ -147,7 +148,8 @@ def _kept(answer: str, given: Sequence[object], kept: Iterable[Item], facet: str
 
 
 def _says_nothing(answer: str) -> bool:
-    return answer.strip().strip(".\"'*` \n[]{}").upper() in ("", NOTHING, "없음", "なし", "无", "N/A")
+    said = _MARKER.sub("", _FENCE.sub("", answer).strip()).strip(".\"'*` ")
+    return said.upper() in ("", "[]", "{}", NOTHING, "없음", "なし", "无", "N/A")
 
 
 def _rows(answer: str, facet: str, fields: Sequence[str]) -> list[list[str]]:
@@ -167,7 +169,7 @@ def _lines(answer: str) -> list[str]:
     lines = [line for line in lines if not re.fullmatch(r"[|\s:–—-]+", line)]
     marked = [line for line in lines if _MARKER.match(line) or "|" in line]
     lines = marked or [line for line in lines if not line.endswith((":", "："))]
-    return [_MARKER.sub("", line).strip("| ") for line in lines]
+    return [_MARKER.sub("", line).removeprefix("|").removesuffix("|").strip() for line in lines]
 
 
 def _fields(line: str) -> list[str]:
@@ -185,7 +187,10 @@ def _json_rows(answer: str, fields: Sequence[str]) -> list[list[str]] | None:
     """Return the items of an answer's JSON: lists, or objects one behind the other; None when it holds none."""
     rows: list[list[str]] = []
     position = 0
-    while opening := _OPENING.search(answer, position):
+    for _ in range(OPENINGS):
+        opening = _OPENING.search(answer, position)
+        if opening is None:
+            break
         try:
             data, position = json.JSONDecoder().raw_decode(answer, opening.start())
         except (ValueError, RecursionError):

@@ -4,7 +4,7 @@ from graphs.text.language import detect_language
 
 # Languages that a script of their own tells from all others, by ISO 639-1 code.
 _BY_SCRIPT = frozenset(("ko", "ja", "th", "el"))
-LEAST_LETTERS = 30  # in fewer, names alone may decide
+LEAST_LETTERS = 20  # in fewer, names alone may decide
 
 
 def is_in(language: str, text: str, *, not_in: str = "") -> bool:

@@ -27,7 +27,9 @@ from graphs.text.words import STOP_WORDS
 
 MOST = 100
 CAPITALS_SAY_NOTHING = ("de", "lb")
-HEADING_SHARE = 0.5  # of a sentence's words that begin with capitals: a heading, where capitals say nothing
+HEADING_SHARE = 0.5  # of the words that begin with capitals: a heading, where capitals say nothing
+LEAST_WORDS = 3  # fewer tell no heading
+SHOUTED_SHARE = 0.9  # likewise, of what ends like a sentence
 READ_CHARACTERS = 1_000_000
 
 _NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?"
@@ -68,6 +70,7 @@ _INSIDE = re.compile(r"[^\W_][\s,]*$")  # what stands before a word that is in t
 _INNER = frozenset("of de la le du van von der den di da del the and".split())
 _OF_SOMETHING = ORGANISATIONS | PLACES | frozenset("state states head secretary chief university".split())
 _ABBREVIATED = TITLES | frozenset("st jr sr inc corp ltd co".split())
+_ENDS = (".", "!", "?", '."', ".”", "?”", "!”", ".'", ".’", ".)")
 _INITIAL = re.compile(r"(?:^|[ .])[^\W\d_]\.$")
 _ACRONYM = re.compile(r"[A-Z][A-Z&]{1,5}$")
 _KOREAN = (
@@ -100,13 +103,13 @@ def entities(text: str) -> list[tuple[str, str]]:
     read = text[:READ_CHARACTERS]
     counts: Counter[tuple[str, str]] = Counter()
     language = detect_language(read)
-    taken: list[tuple[int, int]] = []
+    taken = bytearray(len(read))  # by character
     for type, pattern in _PATTERNS:
         for match in pattern.finditer(read):
-            if not _overlaps(taken, *match.span()):
+            start, end = match.span()
+            if not any(taken[start:end]):
                 counts[type, _one_line(match[0])] += 1
-                taken.append(match.span())
-        taken.sort()
+                taken[start:end] = b"\1" * (end - start)
     for type, pattern in _KOREAN:
         for match in pattern.finditer(read):
             counts[type, match[0]] += 1
@@ -115,10 +118,6 @@ def entities(text: str) -> list[tuple[str, str]]:
     ordered = sorted(counts, key=lambda entity: -counts[entity])  # stable: of equals the first in the text
     distinct = {name: (type, name) for type, name in reversed(ordered)}  # of a name, the type that it has most often
     return [entity for entity in ordered if distinct[entity[1]] == entity][:MOST]
-
-
-def _overlaps(taken: list[tuple[int, int]], start: int, end: int) -> bool:
-    return any(first < end and start < last for first, last in taken)
 
 
 def _capitalised(text: str) -> Counter[tuple[str, str]]:
@@ -153,8 +152,7 @@ def _ends(name: str) -> tuple[str, str]:
 def _names(sentence: str) -> Iterator[tuple[str, bool, bool]]:
     """Yield the names of a sentence: each with whether it stands first, and whether a title stands before it."""
     words = [_Word(match[0], *match.span()) for match in _NAME_WORD.finditer(sentence)]
-    letters = [word.text for word in words if len(word.text) > 3]
-    if len(words) > 1 and sum(word[0].isupper() for word in letters) > HEADING_SHARE * max(1, len(letters)):
+    if len(words) > 1 and _is_heading(sentence, [word.text for word in words if len(word.text) > 3]):
         return
     run: list[_Word] = []
     for word in [*words, _Word("", len(sentence), len(sentence))]:
@@ -163,6 +161,14 @@ def _names(sentence: str) -> Iterator[tuple[str, bool, bool]]:
             continue
         yield from _closed(run, sentence)
         run = [word] if _is_capital(word.text) else []
+
+
+def _is_heading(sentence: str, words: list[str]) -> bool:
+    """Tell whether so many words have capitals that these say nothing."""
+    if len(words) < LEAST_WORDS:
+        return False
+    share = sum(word[0].isupper() for word in words) / max(1, len(words))
+    return share > (SHOUTED_SHARE if sentence.endswith(_ENDS) else HEADING_SHARE)
 
 
 def _goes_on(run: list[_Word], word: _Word, sentence: str) -> bool:

@@ -97,7 +97,7 @@ class Stems:
 
     def _stem(self, word: str) -> str:
         for stem, particle in _splits(word):
-            if particle in _SURE or (len(stem) > 1 and len(self._endings[stem]) > 1):
+            if particle in _SURE or (len(stem) > 1 and len(self._endings.get(stem, ())) > 1):
                 return stem
         return word
 

@@ -149,8 +149,8 @@ def _add(found: Found, words: Sequence[tuple[str, str]]) -> None:
     first, last = words[0][1].lower(), words[-1][1].lower()
     if any(word in WEAK_WORDS or _ADVERB.match(word) for word in (first, last)):
         return
-    if last.endswith("ed") and not words[-1][1][0].isupper():
-        return
+    if any(word.islower() and word.endswith("ed") for _, word in (words[1:] or words)):
+        return  # a participle may stand before its noun, as in "trained models", and nowhere else
     if len(words) == 1 and len(first) < 3 and not is_hangul(first) and not words[0][1].isupper():
         return
     _add_one(found, tuple(key for key, _ in words), " ".join(spelled for _, spelled in words))
