@@ -118,7 +118,7 @@ def _facets(facets: Facets, level: str) -> list[str]:
     parts = []
     for facet in facets.values():
         language = f" ({facet.value.language})" if isinstance(facet, TranslationOut) and facet.value else ""
-        parts.append(f"{level} {_HEADINGS[facet.facet]}{escape(language)}")
+        parts.append(f"{level} {escape(_HEADINGS[facet.facet] + language)}")
         parts += [body for body in (_facet(facet),) if body]
         if facet.message:
             parts.append(f"*{escape(facet.message)}*")
