@@ -83,7 +83,9 @@ class Entity(BaseModel):
 
 
 class EntitiesOut(FacetBody):
-    """What the text names, the most frequent first."""
+    """What the text names, the most frequent first. The embedded model reads the first two million characters of a
+    document; counts are of the whole.
+    """
 
     facet: Literal["entities"]
     """What the other fields are about."""

@@ -150,6 +150,13 @@ def facet_cost(plan: Plan) -> tuple[int, int, int]:
     return calls, prompt_tokens, completion_tokens
 
 
+def depth_of_facets(plan: Plan) -> int:
+    """Return how many calls of facets wait for each other behind the last summary."""
+    names = [facet["name"] for facet in plan.get("facets", [])]
+    of_sources = any(map(reads_source, names))
+    return int(of_sources and plan.get("facets_wait", False)) + int(not all(map(reads_source, names)))
+
+
 def _chunk_step(facet: FacetPlan, step: Step) -> FacetStep:
     return FacetStep(
         id=f"{facet['name']}/{step['id']}",

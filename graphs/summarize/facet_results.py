@@ -30,6 +30,7 @@ from graphs.models.calls import Answer
 from graphs.summarize.context import Context
 from graphs.summarize.facet_plan import is_already, source_steps, summary_steps
 from graphs.summarize.state import DocumentPlan, DocumentResult, Facet, Outcome, Plan, State
+from graphs.text.language import language_name
 from graphs.text.words import count_words
 
 NEEDS_MODEL = ("needs_language_model", "It needs a language model.")
@@ -220,7 +221,8 @@ def _content(facet: str, items: list[dict[str, Any]]) -> Facet:
 def _unavailable(facet: str) -> Facet:
     code, message = NEEDS_MODEL
     if facet == "sentiment":
-        message = f"Without a language model it is told of texts in {', '.join(SENTIMENT_LANGUAGES)} alone."
+        languages = ", ".join(map(language_name, SENTIMENT_LANGUAGES))
+        message = f"Without a language model it is told of texts in {languages} alone."
     return _facet(facet, "unavailable", code, message, 0, 0) | _content(facet, [])
 
 

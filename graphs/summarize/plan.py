@@ -15,7 +15,7 @@ from graphs.models.catalog import ModelFacts
 from graphs.models.chat import Messages
 from graphs.summarize import prompts
 from graphs.summarize.context import SECTION_STEPS, Budget, Options
-from graphs.summarize.facet_plan import facet_cost, facet_plans, most_beyond_map, wanted_summaries
+from graphs.summarize.facet_plan import depth_of_facets, facet_cost, facet_plans, most_beyond_map, wanted_summaries
 from graphs.summarize.state import Document, DocumentPlan, Documents, Plan, Step
 from graphs.text.chunking import Chunk, chunk_document, text_span
 from graphs.text.language import detect_language
@@ -71,7 +71,7 @@ def plan_cost(plan: Plan) -> PlanCost:
     return PlanCost(
         maps=maps,
         merges=len(plan["steps"]) - maps,
-        depth=max((step["level"] + 1 for step in steps), default=0),
+        depth=max((step["level"] + 1 for step in steps), default=0) + depth_of_facets(plan),
         prompt_tokens=sum(step["prompt_tokens"] for step in steps) + facet_prompts,
         completion_tokens=sum(step["max_tokens"] for step in steps) + facet_answers,
         facets=facets,

@@ -26,7 +26,7 @@ OFTEN_SHARE = 0.1  # of the sentences: a short word that stands in more is a fun
 SHORT_CHARACTERS = 4
 SINGLE_SHARE = 0.5  # of its weight that a single word keeps, where words are divided: it tells less than two do
 LEAST_SENTENCES = 20  # for that share to say something
-READ_CHARACTERS = 1_000_000  # of one document: its key terms show long before
+READ_CHARACTERS = 500_000  # of one document: its key terms show long before
 
 _WORD = re.compile(r"[^\W_]+(?:['’\-‐][^\W_]+)*|[^\s\w]|_")
 _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\u3005]{2,}")
