@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.api.facets import Facets
 from app.store.models import Status
 from graphs.summarize import Options
 
@@ -149,6 +150,8 @@ class DocumentOut(Body):
     """The map calls it took."""
     failed_chunks: int
     summary: SummaryOut | None
+    facets: Facets = Field(default_factory=dict, examples=[{}])
+    """The facets that were asked for, by the name that asked for them, when the run has ended."""
     error: Problem | None
     """Why it failed."""
 
@@ -156,7 +159,7 @@ class DocumentOut(Body):
 class ProgressOut(Body):
     """How far a run is."""
 
-    phase: Literal["queued", "plan", "map", "collapse", "reduce", "review", "finished"]
+    phase: Literal["queued", "plan", "map", "collapse", "reduce", "facet", "review", "finished"]
     done: int
     """Calls that have ended."""
     total: int
@@ -239,6 +242,8 @@ class RunOut(Body):
     variants: list[SummaryOut] = []
     """All summaries of the batch that were written, the best first, where more than one was asked for."""
     documents: list[DocumentOut]
+    facets: Facets = Field(default_factory=dict, examples=[{}])
+    """Of the batch, by the name that asked for them, when the run has ended."""
     coverage: CoverageOut | None
     usage: UsageOut
     warnings: list[str]
@@ -309,6 +314,8 @@ class PlanOut(Body):
     extra_calls: int
     """Further calls at most, for summaries that miss their language (one each) or length (two each). Checks with
     `verify: llm` come on top: a call for ten doubtful sentences, and as many to mend them, at most twice."""
+    facets: int
+    """Of these, calls for facets; one whose answer cannot be read is asked a second time beside them."""
     depth: int
     """How many calls wait for each other at most."""
     prompt_tokens: int

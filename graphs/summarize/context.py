@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation
 from pydantic.json_schema import SkipJsonSchema
 
+from graphs.facets import FACET_PATTERN, Desk, wanted_facets
 from graphs.models.calls import Calls
 from graphs.models.catalog import EMBEDDED, ModelFacts, Price, model_facts
 from graphs.models.chat import ChatModel
@@ -27,8 +28,9 @@ WORDS = {"short": 80, "medium": 200, "long": 500}
 class Budget(BaseModel):
     """What a run may cost; `null` is no limit.
 
-    A plan whose prompts alone need more is refused before the first call. After that no call is made that could go
-    over the budget; the run then ends with what it has, and says what is missing. Calls that the ledger remembers cost
+    A plan whose prompts alone need more, those of facets not counted, is refused before the first call. After that no
+    call is made that could go over the budget; the run then ends with what it has, and says what is missing. Summaries
+    go first: facets take what they leave. Calls that the ledger remembers cost
     nothing.
     """
 
@@ -103,6 +105,19 @@ class Options(BaseModel):
     variants: int = Field(default=1, ge=1, le=prompts.MOST_VARIANTS)
     """How many different summaries of the batch are written. The one with the best support, coverage and length is the
     `summary`; all are returned."""
+    facets: list[Annotated[str, Field(pattern=FACET_PATTERN)]] = Field(
+        default=[], max_length=20, examples=[["key_terms", "entities"], ["translation:ko", "synthesis"]]
+    )
+    """What else is wanted, for each document and for the batch, side by side with the summaries: `key_terms`,
+    `questions` that the text answers, `entities` with counts, `sentiment`, `categories`, `action_items`,
+    `translation:LANG` of the summary, and `synthesis`, which merges summary, key terms and questions into one answer
+    (it brings those two along). `embedded:extractive` finds key terms, entities, and the sentiment of English texts;
+    the others say that they need a language model."""
+
+    categories: list[Annotated[str, Field(min_length=1, max_length=100, pattern=r"\S")]] = Field(
+        default=[], max_length=50, examples=[[], ["finance", "law", "science"]]
+    )
+    """The labels that the facet `categories` chooses from; empty: it finds its own."""
 
     min_coverage: float = Field(default=0.9, ge=0.0, le=1.0)
     """The share of the text, in characters, that must have been summarised for the run not to fail. Between this and 1
@@ -120,6 +135,16 @@ class Options(BaseModel):
     def target_words(self) -> int:
         """The length of a summary in words, before the source's own length limits it."""
         return self.words or WORDS[self.length]
+
+    @property
+    def all_facets(self) -> list[str]:
+        """The facets that were asked for, once each, with those that a synthesis is made of."""
+        return wanted_facets(self.facets)
+
+    @property
+    def labels(self) -> list[str]:
+        """The caller's categories, one line and once each."""
+        return list(dict.fromkeys(" ".join(label.split()) for label in self.categories))
 
 
 def ignore_report(report: StepReport) -> None:
@@ -188,8 +213,17 @@ class Context(Options):
         """Who formulates the calls of this run."""
         if self.facts.provider == "embedded":
             return ExtractiveAuthor(self.documents, wishes=self.wishes, payer=self._payer)
-        chat = self.chat(self.facts) if self.chat else _open_from_environment(self.facts)
-        return ChatAuthor(chat, self.documents, wishes=self.wishes, payer=self._payer)
+        return ChatAuthor(self._chat_model, self.documents, wishes=self.wishes, payer=self._payer)
+
+    @cached_property
+    def desk(self) -> Desk:
+        """Who asks for the facets of this run."""
+        chat = None if self.facts.provider == "embedded" else self._chat_model
+        return Desk(self.facts, chat, self.documents, self.calls, self.labels, **self._payer._asdict())
+
+    @cached_property
+    def _chat_model(self) -> ChatModel:
+        return self.chat(self.facts) if self.chat else _open_from_environment(self.facts)
 
     @property
     def _payer(self) -> Payer:

@@ -11,6 +11,7 @@ from graphs.text.language import NAMES, detect_language
 from graphs.text.words import count_words
 
 TOLERANCE = 0.2  # of the words asked for
+LEAST_TOLERANCE = 10  # words: less than a sentence more or less cannot be asked for
 LENGTH_REQUESTS = 2
 LEAST_LETTERS = 80  # in fewer, names and numbers decide which language is found
 SAME = {"nb": "no", "nn": "no", "iw": "he", "in": "id"}  # two codes of one language, as far as a detector can tell
@@ -54,7 +55,7 @@ def best_draft(drafts: Sequence[Answer], step: Step) -> Answer:
 
 
 def _has_length(words: int, wanted: int) -> bool:
-    return abs(words - wanted) <= max(TOLERANCE * wanted, 2)
+    return abs(words - wanted) <= max(TOLERANCE * wanted, LEAST_TOLERANCE)
 
 
 def _is_in(text: str, tag: str) -> bool:

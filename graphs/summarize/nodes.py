@@ -48,11 +48,11 @@ async def plan(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     return {"plan": planned, "level": 0}
 
 
-def start(state: State) -> list[Send] | Literal["finish"]:
+def start(state: State) -> list[Send] | Literal["review"]:
     """Route: one call is enough, for each variant of the summary, or a Send per section."""
     plan = state["plan"]
     if not plan["steps"]:
-        return "finish"
+        return "review"
     if plan["final"] and not plan["steps"][plan["final"]]["inputs"]:
         return _final_sends("single", plan, [])
     return [_section_send("section", plan, ids, []) for ids in plan["sections"]]
@@ -68,15 +68,15 @@ async def gather(state: State) -> dict[str, int]:
     return {"level": state["level"] + 1}
 
 
-def collapse_or_reduce(state: State) -> list[Send] | Literal["finish"]:
-    """Route: a Send per pack of merges of the next level, or per variant of the last merge, or the end when no summary
-    of the batch is wanted.
+def collapse_or_reduce(state: State) -> list[Send] | Literal["review"]:
+    """Route: a Send per pack of merges of the next level, or per variant of the last merge, or on to the review
+    when no summary of the batch is wanted.
     """
     plan = state["plan"]
     done = state["level"] - 1
     if done < len(plan["levels"]):
         return [_section_send("collapse", plan, ids, state["steps"]) for ids in plan["levels"][done]]
-    return _final_sends("reduce", plan, state["steps"]) if plan["final"] else "finish"
+    return _final_sends("reduce", plan, state["steps"]) if plan["final"] else "review"
 
 
 async def reduce(state: StepTask, runtime: Runtime[Context]) -> SectionOutput:
@@ -150,7 +150,7 @@ async def tell_review(usage: Usage, context: Context) -> None:
         seconds=0.0,
         usage=usage,
     )
-    await _tell(context, report)
+    await tell(context, report)
 
 
 # ---------------------------------------------------------------- one step
@@ -173,25 +173,25 @@ async def _take(task: StepTask, context: Context, kind: Kind) -> SectionOutput:
         given = [(result, answers[str(result["key"])]) for result in below]
         written = await answer_step(step, given, context, tally)
     except CallFailed as error:
-        await _tell(context, _report(step, kind, "failed", error=error, usage=tally.usage))
+        await tell(context, _report(step, kind, "failed", error=error, usage=tally.usage))
         failure = Failure(step=step["id"], document=step["document"], error=error.code, message=str(error))
         left = _so_far(step, below) if step["kind"] == "refine" else result_of(step, None)
         return _added(step, left, failure=failure, usage=tally.usage)
     if kind == "map" and context.focus and says_nothing_relevant(written.answer.text):
-        await _tell(context, _report(step, kind, "skipped", answer=written.answer, usage=tally.usage))
+        await tell(context, _report(step, kind, "skipped", answer=written.answer, usage=tally.usage))
         return _added(step, _so_far(step, below), usage=tally.usage, skipped=True)
-    await _tell(context, _report(step, kind, "succeeded", answer=written.answer, usage=tally.usage))
+    await tell(context, _report(step, kind, "succeeded", answer=written.answer, usage=tally.usage))
     return _added(step, result_of(step, written), usage=tally.usage)
 
 
 async def _pass_on(step: Step, below: Sequence[Result], context: Context, kind: Kind) -> SectionOutput:
     """Hand on the one thing that a merge has to merge, or nothing."""
     if not below:  # all of it failed or was not relevant, and is recorded there
-        await _tell(context, _report(step, kind, "skipped"))
+        await tell(context, _report(step, kind, "skipped"))
         return _added(step, result_of(step, None))
     key = str(below[0]["key"])
     passed_on = (await context.calls.recall([key]))[key]
-    await _tell(context, _report(step, kind, "succeeded", answer=passed_on, usage=NO_USAGE))
+    await tell(context, _report(step, kind, "succeeded", answer=passed_on, usage=NO_USAGE))
     return _added(step, _so_far(step, below))
 
 
@@ -219,7 +219,7 @@ def _added(
     )
 
 
-async def _tell(context: Context, report: StepReport) -> None:
+async def tell(context: Context, report: StepReport) -> None:
     """Tell the observer and wait until it is written down: no checkpoint may know of a step that no event tells."""
     written = context.report(report)
     if written is not None:

@@ -14,9 +14,11 @@ from typing import Any, Literal, NamedTuple
 
 from graphs.evidence.marks import count_sentences
 from graphs.models.catalog import ModelFacts
+from graphs.models.chat import Messages
 from graphs.summarize import prompts
 from graphs.summarize.authors import most_marks
-from graphs.summarize.context import SECTION_STEPS, Options
+from graphs.summarize.context import SECTION_STEPS, Budget, Options
+from graphs.summarize.facet_plan import depth_of_facets, facet_cost, facet_plans, most_beyond_map, wanted_summaries
 from graphs.summarize.state import Document, DocumentPlan, Documents, Plan, Step
 from graphs.text.chunking import Chunk, chunk_document, text_span
 from graphs.text.language import detect_language
@@ -68,11 +70,12 @@ class PlanCost(NamedTuple):
     completion_tokens: int
     expected_tokens: int  # of the answers, if they are as long as asked
     extra_calls: int  # at most, for summaries that miss their language or length
+    facets: int = 0
 
     @property
     def steps(self) -> int:
         """All that is to be done."""
-        return self.maps + self.merges + self.verbatim
+        return self.maps + self.merges + self.verbatim + self.facets
 
 
 def make_plan(documents: Documents, options: Options, facts: ModelFacts, chunk_tokens: int) -> Plan:
@@ -92,15 +95,17 @@ def plan_cost(plan: Plan) -> PlanCost:
     for id, step in plan["steps"].items():  # a merge stands behind its inputs
         beneath = max((depths[lower] for lower in step["inputs"]), default=0)
         depths[id] = beneath + (step["kind"] != "verbatim")
+    facets, facet_prompts, facet_answers = facet_cost(plan)
     return PlanCost(
         maps=kinds["map"] + kinds["refine"],
         merges=kinds["merge"],
         verbatim=kinds["verbatim"],
-        depth=max(depths.values(), default=0),
-        prompt_tokens=sum(step["prompt_tokens"] for step in asked),
-        completion_tokens=sum(step["max_tokens"] for step in asked),
+        depth=max(depths.values(), default=0) + depth_of_facets(plan),
+        prompt_tokens=sum(step["prompt_tokens"] for step in asked) + facet_prompts,
+        completion_tokens=sum(step["max_tokens"] for step in asked) + facet_answers,
         extra_calls=EXTRA_CALLS * sum(step["is_summary"] for step in asked),
-        expected_tokens=sum(round(EXPECTED_TOKENS_PER_WORD * step["words"]) for step in asked),
+        expected_tokens=sum(round(EXPECTED_TOKENS_PER_WORD * step["words"]) for step in asked) + facet_answers // 3,
+        facets=facets,
     )
 
 
@@ -133,6 +138,7 @@ class _Planner:
         self.chunk_tokens = chunk_tokens
         self.steps: dict[str, Step] = {}
         self._overheads: dict[tuple[str, PromptKind], int] = {}
+        self._beyond: dict[str, int] = {}
         self._titles: dict[str, int] = {}  # tokens of each document's title, as a prompt shows it
         self._headers: dict[str, int] = {}  # tokens of what a chunk's prompt says of its document
         self._digests: dict[str, int] = {}  # of the documents' summaries and the merges above, by step
@@ -153,13 +159,30 @@ class _Planner:
                 self.steps[final]["is_summary"] = True
                 variants = self._variants(final)
         sections = self._sections({final, *variants})
-        return Plan(
+        plan = Plan(
             documents=planned,
             steps=self.steps,
             sections=sections,
             levels=self._levels(sections, {final, *variants}),
             final=final,
             variants=variants,
+        )
+        if self.options.facets:
+            self._add_facets(plan)
+        return plan
+
+    def _add_facets(self, plan: Plan) -> None:
+        """Plan the calls beside those of the summaries."""
+        plan["summaries"] = wanted_summaries(plan, self.options.scope)
+        plan["facets_wait"] = self.options.budget != Budget()
+        plan["facets"] = facet_plans(
+            self.options.all_facets,
+            self.options.labels,
+            plan,
+            self.facts,
+            count=self._count,
+            map_tokens=lambda language: self._overhead(language, "map"),
+            most_tokens=(self.prompt_tokens, int(self.facts.window_tokens * ANSWER_SHARE)),
         )
 
     def _read(self, document: Document, documents: Documents) -> _Read:
@@ -217,7 +240,7 @@ class _Planner:
             )
             if is_verbatim:
                 step["kind"], step["words"] = "verbatim", max(1, words)
-                step["prompt_tokens"], step["max_tokens"] = 0, chunk.tokens + beside.numbers
+                step["max_tokens"] = chunk.tokens + beside.numbers
             elif refines and layer:
                 before = layer.pop()
                 step["kind"], step["inputs"], step["level"] = "refine", [before["id"]], before["level"] + 1
@@ -264,8 +287,12 @@ class _Planner:
         return ids
 
     def _chunks(self, document: Document, language: str) -> list[Chunk]:
+        wanted = self._language(language)
         beside = self._headers[document.id] + self._so_far_tokens(document.id)
-        room = min(self.room, self._material(self._language(language), beside, self._reading))
+        material = self._material(wanted, beside, self._reading) - self._beyond_map(wanted)
+        if material < LEAST_MATERIAL_TOKENS:
+            raise DoesNotFit(f"The window of {self.facts.name} is too small for the facets and their categories.")
+        room = min(self.room, material)
         limit = min(self.chunk_tokens, room)
         if self.options.strategy == "single":
             return self._whole(document, room)
@@ -478,7 +505,25 @@ class _Planner:
             messages = prompts.refine_messages(so_far="", **chunk, task=task, wishes=wishes)
         else:
             messages = prompts.map_messages(**chunk, task=task, wishes=wishes)
+        return self._count(messages)
+
+    def _count(self, messages: Messages) -> int:
+        """Tokens of a prompt, at most."""
         return sum(self.tokens.count([content for _, content in messages])) + MESSAGE_TOKENS * len(messages)
+
+    def _beyond_map(self, language: str) -> int:
+        """Tokens that the facets' longest prompt for a chunk has beyond a map's."""
+        if not self.options.facets or self.facts.provider == "embedded":
+            return 0
+        if language not in self._beyond:
+            self._beyond[language] = most_beyond_map(
+                self.options.all_facets,
+                self.options.labels,
+                language,
+                count=self._count,
+                map_tokens=self._overhead(language, "map"),
+            )
+        return self._beyond[language]
 
     def _sections(self, finals: Container[str]) -> list[list[str]]:
         """Pack steps into sections of about SECTION_STEPS: every merge that has no more steps beneath it stands with

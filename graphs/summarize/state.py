@@ -5,13 +5,14 @@ output carries summaries.
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from operator import add
-from typing import Annotated, Literal, NamedTuple, NotRequired
+from typing import Annotated, Any, Literal, NamedTuple, NotRequired
 
 from langgraph.channels import UntrackedValue
 from typing_extensions import (
     TypedDict,
 )  # pydantic, which reads these for the schema, refuses typing's before Python 3.12
 
+from graphs.facets import FacetPlan, FacetResult, FacetStep
 from graphs.text.outline import Header, header_of
 
 
@@ -103,6 +104,9 @@ class Plan(TypedDict):
     levels: list[list[list[str]]]  # merges above the sections: by level, then by Send
     final: str  # the step that writes the batch's summary; "" when none is wanted
     variants: list[str]  # steps that write it otherwise
+    facets: NotRequired[list[FacetPlan]]  # those that the model can give; missing: none was asked for
+    summaries: NotRequired[list[str]]  # the steps whose answers are wanted summaries, for the facets made of them
+    facets_wait: NotRequired[bool]  # all facets are read behind the summaries: these go first within a budget
 
 
 class Cited(TypedDict):
@@ -152,7 +156,8 @@ class StepReport(TypedDict):
     """What an observer is told of a step, once it is durable."""
 
     step: str
-    kind: Literal["map", "collapse", "reduce", "review"]
+    kind: Literal["map", "collapse", "reduce", "facet", "review"]
+    facet: NotRequired[str]  # its name
     document: str | None
     part: int
     start: int
@@ -198,6 +203,10 @@ class Summary(TypedDict):
     sentences: list[Sentence]
 
 
+Facet = dict[str, Any]
+"""What a reader gets of one facet, see `graphs.summarize.facet_results`."""
+
+
 class DocumentResult(TypedDict):
     """What became of one document."""
 
@@ -208,6 +217,7 @@ class DocumentResult(TypedDict):
     failed_chunks: int
     summary: Summary | None
     error: str | None  # code and message of what made it fail
+    facets: NotRequired[dict[str, Facet]]  # by name, those that were asked for
 
 
 class Lost(TypedDict):
@@ -269,6 +279,7 @@ class Outcome(TypedDict):
     variants: list[Summary]  # of the batch's summary, all that were written; empty when one was asked for
     results: list[DocumentResult]
     coverage: Coverage
+    facets: NotRequired[dict[str, Facet]]  # of the batch
 
 
 class Output(Outcome):
@@ -286,7 +297,14 @@ class SectionOutput(TypedDict):
     usage: Annotated[Usage, add_usage]
 
 
-class State(Input, Outcome, SectionOutput):
+class FacetOutput(TypedDict):
+    """What a pack of facets adds to the run."""
+
+    facet_results: Annotated[list[FacetResult], add]
+    usage: Annotated[Usage, add_usage]
+
+
+class State(Input, Outcome, SectionOutput, FacetOutput):
     """The state of a run."""
 
     plan: Plan
@@ -305,3 +323,9 @@ class StepTask(TypedDict):
 
     todo: Step
     given: list[Result]  # of its inputs, in order
+
+
+class FacetTask(TypedDict):
+    """What one Send to a pack of facets carries."""
+
+    todo: list[FacetStep]

@@ -15,7 +15,7 @@ from graphs.models.chat import ChatModel, Messages
 from graphs.summarize.asking import Written, result_of
 from graphs.summarize.authors import ChatAuthor, Payer
 from graphs.summarize.context import SECTION_STEPS, Options
-from graphs.summarize.plan import FAN_IN, DoesNotFit, PlanCost, make_plan, plan_cost
+from graphs.summarize.plan import FAN_IN, DoesNotFit, make_plan, plan_cost
 from graphs.summarize.prompts import Style
 from graphs.summarize.state import Cited, Document, Documents, Plan, Step
 from graphs.text.tokens import TokenCounter, token_counter
@@ -202,8 +202,8 @@ def assert_sound(plan: Plan, documents: Documents) -> None:
     assert len(without_variants(plan)["steps"]) == read + sum(step["kind"] == "merge" for step in single_steps.values())
     assert cost.steps == cost.maps + cost.merges + cost.verbatim == len(steps)
     assert cost.depth == max((depth_of(plan, top) for top in tops_of(plan)), default=0)
-    assert cost.prompt_tokens == sum(step["prompt_tokens"] for step in steps.values())
     asked = [step for step in steps.values() if step["kind"] != "verbatim"]
+    assert cost.prompt_tokens == sum(step["prompt_tokens"] for step in asked)
     assert cost.completion_tokens == sum(step["max_tokens"] for step in asked)
 
 
@@ -329,7 +329,7 @@ def test_a_document_without_text_has_no_call(text: str) -> None:
 
 def test_an_empty_batch_has_an_empty_plan() -> None:
     plan = make_plan(Documents(), Options(), model_facts("openai:gpt-4o"), 3_000)
-    assert plan_cost(plan) == PlanCost(0, 0, 0, 0, 0, 0, 0, 0)
+    assert set(plan_cost(plan)) == {0}
     assert plan["final"] == ""
 
 

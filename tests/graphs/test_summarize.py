@@ -364,12 +364,12 @@ async def test_no_checkpoint_holds_a_word_of_the_documents_or_of_a_partial(
     path = tmp_path / "checkpoints.db"
     documents = batch(Ansan=150, Busan=40)
     async with AsyncSqliteSaver.from_conn_string(str(path)) as saver:
-        # Stopped before the last node, whose output carries the summaries with their quotes.
-        compiled: Any = builder.compile(checkpointer=saver, interrupt_before=["finish"])
+        # Stopped before the node whose output carries the summaries with their quotes.
+        compiled: Any = builder.compile(checkpointer=saver, interrupt_before=["review"])
         config: Any = {"configurable": {"thread_id": "t"}}
         context = context_of(documents)
         await compiled.ainvoke({"documents": []}, config, context=context)
-        assert (await compiled.aget_state(config)).next == ("finish",)
+        assert (await compiled.aget_state(config)).next == ("review",)
         stored = bytes_of(path)
         assert b"section" in stored  # it is the state that was searched
         assert [mark for document in documents for mark in marks(document.text) if mark.encode() in stored] == []
@@ -384,7 +384,7 @@ async def test_checkpoints_grow_with_the_number_of_chunks_and_not_with_their_len
     for name, chunk_tokens, sentences in (("short", 100, 150), ("long", 1_000, 1_500)):
         path = tmp_path / name
         async with AsyncSqliteSaver.from_conn_string(str(path)) as saver:
-            compiled: Any = builder.compile(checkpointer=saver, interrupt_before=["finish"])
+            compiled: Any = builder.compile(checkpointer=saver, interrupt_before=["review"])
             documents = batch(Ansan=sentences)
             context = Context(documents=documents, strategy="map_reduce", **EMBEDDED | {"chunk_tokens": chunk_tokens})
             await run(context, compiled, config={"configurable": {"thread_id": "t"}})
