@@ -114,12 +114,20 @@ async def list_runs(
     services: ServicesDep,
     before: Annotated[str | None, Query(max_length=100, description="The `next` of the page before.")] = None,
     status: Annotated[Status | None, Query(description="Only runs of this status.")] = None,
+    search: Annotated[
+        str | None,
+        Query(max_length=200, description="Only runs with a document whose title holds this.", examples=["harbour"]),
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=500, description="The most runs of one page.")] = 50,
 ) -> RunPage:
     """Return runs, newest first, without their documents and summaries."""
     async with services.database.read() as session:
-        found = await runs.page(session, "", before=before, status=status, limit=limit)
-    return RunPage(runs=[run_head(run) for run in found], next=found[-1].id if len(found) == limit else None)
+        found = await runs.page(session, "", before=before, status=status, search=search, limit=limit)
+        titles = await runs.first_titles(session, [run.id for run in found])
+    return RunPage(
+        runs=[run_head(run, titles.get(run.id, "")) for run in found],
+        next=found[-1].id if len(found) == limit else None,
+    )
 
 
 @router.get("/{run_id}", summary="Look at a run", responses=problems(RunNotFound))
