@@ -12,6 +12,7 @@ from fastapi_swagger import patch_fastapi
 from app.api import documents, health, models, plans, runs, stream
 from app.api.events import event_components
 from app.api.limits import BodyLimit
+from app.api.page import install_page
 from app.api.problems import install_problem_handlers
 from app.api.schemas import BatchIn
 from app.bootstrap import bootstrap
@@ -64,8 +65,10 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     for module in (runs, documents, stream, plans, models, health):
         app.include_router(module.router)
+    install_page(app)
     patch_fastapi(
         app,
+        redirect_from_root_to_docs=False,
         title="Precis",
         swagger_ui_parameters={"tryItOutEnabled": True, "defaultModelsExpandDepth": 0, "displayRequestDuration": True},
     )

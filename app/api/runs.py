@@ -180,11 +180,22 @@ async def delete_run(run: ExistingRun, services: ServicesDep) -> None:
     await forget_checkpoints(run.id, services.resources)
 
 
-@router.get("/{run_id}/chunks", summary="See every chunk's partial summary", responses=problems(RunNotFound))
-async def list_chunks(run: ExistingRun, services: ServicesDep) -> ChunkPage:
+@router.get(
+    "/{run_id}/chunks", summary="See every chunk's partial summary", responses=problems(RunNotFound, InvalidFields)
+)
+async def list_chunks(
+    run: ExistingRun,
+    services: ServicesDep,
+    document: Annotated[
+        str | None, Query(max_length=300, description="Only chunks of the document of this id.", examples=["harbour"])
+    ] = None,
+    part: Annotated[
+        int | None, Query(ge=0, lt=2**31, description="Only the chunk of this place in its document.", examples=[0])
+    ] = None,
+) -> ChunkPage:
     """Return the chunks that have been read so far, each with its span and its partial summary."""
     async with services.database.read() as session:
-        found = await events.partials(session, run.id, "map")
+        found = await events.partials(session, run.id, "map", document=document, part=part)
     return ChunkPage(chunks=[chunk_out(event, text) for event, text in found])
 
 
