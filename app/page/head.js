@@ -110,7 +110,7 @@ async function download(path, accept, fileName) {
 
 // A name that every file system takes.
 function fileName(run) {
-  const title = (run.documents[0]?.title || "").replace(/[^\p{L}\p{N} _-]+/gu, " ").trim().slice(0, 60);
+  const title = (run.documents[0]?.title || "").replace(/[^\p{L}\p{N}_-]+/gu, " ").trim().slice(0, 60);
   return title ? `${title} - ${word("summary")}` : word("summary");
 }
 
