@@ -215,6 +215,8 @@ class RunHead(Body):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    title: str
+    """Of its first document."""
     options: Options
     documents: int
     """How many."""
@@ -284,6 +286,31 @@ class ChunkPage(Body):
     """The chunks of a run that have ended, in the order in which they did."""
 
     chunks: list[ChunkOut]
+
+
+class PageOut(Body):
+    """A page of a document."""
+
+    page: int
+    """Its number, from 1."""
+    start: int
+    """Its first character in the document's text."""
+
+
+class PassageOut(Body):
+    """A passage of a document's text."""
+
+    document: str
+    title: str
+    characters: int
+    """Of the whole text."""
+    start: int
+    """Its first character."""
+    end: int
+    """The character behind its last; less than was asked for where the text ends, or the answer would be too long."""
+    text: str
+    pages: list[PageOut]
+    """The pages that it touches; empty where a document has none."""
 
 
 class PlannedDocument(Body):

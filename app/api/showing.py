@@ -46,9 +46,9 @@ def run_out(run: Run, documents: list[DocumentOut]) -> RunOut:
     )
 
 
-def run_head(run: Run) -> RunHead:
-    """Return a run as the list shows it."""
-    return RunHead(**_common(run), documents=run.documents)
+def run_head(run: Run, title: str) -> RunHead:
+    """Return a run as the list shows it, with the title of its first document."""
+    return RunHead(**_common(run), title=title, documents=run.documents)
 
 
 def document_out(row: DocumentRow) -> DocumentOut:
@@ -76,6 +76,11 @@ def chunk_out(event: EventRow, text: str | None) -> ChunkOut:
     shown = {name: data[name] for name in ("document", "part", "start", "end", "status", "error", "message", "seconds")}
     tokens = {name: usage[name] for name in ("prompt_tokens", "completion_tokens")}
     return ChunkOut(**shown, **tokens, remembered=bool(usage["remembered"]), text=text)
+
+
+def counts_of(run: Run) -> dict[str, Any]:
+    """Return a run's progress and usage as events tell them."""
+    return {"progress": QUEUED | run.progress, "run_usage": NO_USAGE | run.usage}
 
 
 def _common(run: Run) -> dict[str, Any]:

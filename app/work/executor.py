@@ -25,6 +25,7 @@ from app.store.checkpoints import compact_checkpoints, threads_of
 from app.store.models import Run, Status
 from app.work.journal import Journal
 from app.work.resources import Resources
+from app.work.tree import tree_of
 from graphs.models import EMBEDDED, Bound, BudgetTooSmall, LedgerEntryLost, LedgerUnavailable, RunStopped
 from graphs.summarize import (
     Context,
@@ -154,7 +155,7 @@ async def _drive(run: Run, rows: Texts, resources: Resources, journal: Journal) 
         snapshot = await graph.aget_state(config)
     if "plan" in snapshot.values:
         hold_back(snapshot.values["plan"], context, snapshot.values["steps"])
-        journal.planned(plan_cost(snapshot.values["plan"]))
+        journal.planned(plan_cost(snapshot.values["plan"]), tree_of(snapshot.values["plan"]))
     if "status" in snapshot.values and not snapshot.next:  # the graph had ended; only the run's end was not written
         return cast("Outcome", snapshot.values)
     start: Any = None if snapshot.created_at is not None else {"documents": []}
@@ -164,7 +165,8 @@ async def _drive(run: Run, rows: Texts, resources: Resources, journal: Journal) 
     # have no checkpoints, in LangGraph 1.2.)
     async for update in graph.astream(start, config, context=context, stream_mode="updates"):
         if "plan" in update:
-            journal.planned(plan_cost(update["plan"]["plan"]))
+            planned = update["plan"]["plan"]
+            journal.planned(plan_cost(planned), tree_of(planned))
         for node in ("review", "finish"):  # the texts, then the facets
             if node in update:
                 output = {**(output or {}), **update[node]}

@@ -532,3 +532,14 @@ def test_a_hostile_title_is_not_taken_for_markdown(client: httpx.Client) -> None
     page = Page(read_summary(client, run["id"], "text/html").text)
     assert title in page.text
     assert not page.tags & {"em", "code", "a", "img", "script"}
+
+
+def test_the_list_is_searched_by_the_titles_of_documents(client: httpx.Client) -> None:
+    name = f"100%_{uuid4().hex[:8]}"
+    documents = [{"title": "Cover letter", "text": ENGLISH}, {"title": f"Report {name} Ä", "text": KOREAN}]
+    id = client.post("/v1/runs", json={"documents": documents}, headers=WAIT).json()["id"]
+    for search in (name, name.upper(), f"report {name[:6]}"):
+        found = client.get("/v1/runs", params={"search": search}).json()["runs"]
+        assert [(run["id"], run["title"], run["documents"]) for run in found] == [(id, "Cover letter", 2)]
+    assert client.get("/v1/runs", params={"search": name.replace("_", "%")}).json()["runs"] == []
+    assert client.get("/v1/runs", params={"search": name, "status": "failed"}).json()["runs"] == []
