@@ -190,6 +190,8 @@ def test_a_particle_is_taken_off_where_sound_and_text_confirm_it(text: str, word
         "\ud800 lone",
         "of the and " * 40_000,
         "Mr. " * 50_000,
+        " ".join(f"He saw Xa{number} Q. and left." for number in range(20_000)),
+        "saw A and " * 30_000,
         "\x00\x01" * 1_000,
     ],
     ids=lambda text: repr(text[:8]),
