@@ -15,6 +15,7 @@ from graphs.facets.names import (
     wanted_facets,
 )
 from graphs.facets.offline.sentiment import LANGUAGES as SENTIMENT_LANGUAGES
+from graphs.facets.offline.terms import WORDS_NOT_DIVIDED
 from graphs.facets.prompts import ANSWER_TOKENS, source_messages, summary_messages
 from graphs.facets.steps import FacetPlan, FacetResult, FacetStep
 
@@ -25,6 +26,7 @@ __all__ = [
     "READERS",
     "SENTIMENT_LANGUAGES",
     "SYNTHESIS",
+    "WORDS_NOT_DIVIDED",
     "Desk",
     "Done",
     "FacetPlan",

@@ -441,6 +441,12 @@ async def test_the_embedded_model_gives_what_it_can_and_says_what_it_cannot() ->
     assert output["usage"]["calls"] == len(reports)
 
 
+async def test_a_language_without_divided_words_has_no_key_terms_by_statistics() -> None:
+    documents = Documents([Document("th", "ท่าเรือ", "ท่าเรืออันซานเปิดใช้งานในปี 1923 มีเรือเข้ามาสี่สิบลำ " * 5)])
+    output = await run(Context(documents=documents, facets=["key_terms", "entities"], **EMBEDDED))
+    assert statuses(output["facets"]) == {"key_terms": "unavailable", "entities": "succeeded"}
+
+
 def test_a_synthesis_names_its_parts_once() -> None:
     assert wanted_facets(["questions", "synthesis", "questions"]) == ["questions", "synthesis", "key_terms"]
 

@@ -59,6 +59,7 @@ def test_korean_key_terms_stand_without_their_particles() -> None:
         ("Der Hafen von Ansan ist alt. Der Hafen wurde gebaut. Im Hafen liegen Schiffe. " * 3, "Hafen"),
         ("港は古い。安山港は大きい。安山港に船が来た。安山港を直した。古い安山港だ。", "安山港"),
         ("安山港口很大。船到安山港口了。他们修了安山港口。安山港口有船。", "安山港口"),
+        ("बंदरगाह पुराना है। जहाज बंदरगाह में आए। लोग बंदरगाह देखते हैं। " * 3, "बंदरगाह"),
         ("Порт Ансан открыт. Корабли идут в порт Ансан. Город закрыл порт Ансан.", "порт Ансан"),
     ],
 )
@@ -127,6 +128,11 @@ def test_names_of_the_samples_are_there_and_little_else() -> None:
 def test_a_capital_at_a_sentences_start_is_no_name() -> None:
     text = "Ships came. Boats left. Harbours were full. Then Ansan slept. Ansan woke. He saw Busan."
     assert set(named(text)) == {"Ansan", "Busan"}
+
+
+def test_an_ordinary_word_in_front_of_a_name_is_no_part_of_it() -> None:
+    text = "Quickly Harker left. He ran quickly. They saw Harker. New Haven slept. They left New Haven, which was new."
+    assert set(named(text)) == {"Harker", "New Haven"}
 
 
 def test_where_capitals_say_nothing_no_names_are_guessed() -> None:

@@ -146,11 +146,12 @@ def _capitalised(text: str) -> Counter[tuple[str, str]]:
     titled: set[str] = set()
     lowered: set[str] = set()
     for start, end in sentence_spans(text):
-        lowered.update(word for word in _NAME_WORD.findall(text[start:end]) if word.islower())
+        lowered.update(word.rstrip(".") for word in _NAME_WORD.findall(text[start:end]) if word.islower())
         for name, is_first, has_title in _names(text[start:end]):
             (opening if is_first else inside)[name] += 1
             if has_title:
                 titled.add(name)
+    opening = _without_openers(opening, inside, lowered)
     pieces = {piece for name in inside + opening for piece in _parts(name)}
     found: Counter[tuple[str, str]] = Counter()
     for name, count in (inside + opening).items():
@@ -161,6 +162,15 @@ def _capitalised(text: str) -> Counter[tuple[str, str]]:
         if " " not in name and name.lower() in lowered:  # also written small: an ordinary word
             continue
         found[_type(name, is_titled=name in titled), name] = count
+    return found
+
+
+def _without_openers(opening: Counter[str], inside: Counter[str], lowered: set[str]) -> Counter[str]:
+    """Return the names that stand first without an ordinary word before them: "Yesterday Ansan" is Ansan."""
+    found: Counter[str] = Counter()
+    for name, count in opening.items():
+        first, _, rest = name.partition(" ")
+        found[rest if rest and not inside[name] and first.lower() in lowered else name] += count
     return found
 
 
