@@ -363,6 +363,14 @@ async def test_a_summary_that_failed_has_no_translation_and_says_so(
     assert output["facets"]["key_terms"]["status"] == "succeeded"
 
 
+async def test_a_batch_without_a_word_has_no_facets_and_says_why() -> None:
+    documents = Documents([Document("a", "Empty", " \n")])
+    output = await run(Context(documents=documents, facets=["entities", "sentiment"], **EMBEDDED))
+    assert output["status"] == "failed"
+    assert {facet["error"] for facet in output["facets"].values()} == {"no_text"}
+    assert output["results"][0]["facets"] == {}
+
+
 async def test_what_makes_a_run_stop_stops_it_from_a_facet_too(
     context_of: ContextOf, model_server: ModelServer
 ) -> None:
