@@ -14,7 +14,7 @@ class FacetBody(BaseModel):
     """`partial`: some of its calls failed, or some documents have none; `unavailable`: the model cannot give it. None
     of these changes the run's own status."""
     error: str | None = Field(default=None, examples=[None])
-    """The stable code of what it lacks: of a failed call, `needs_language_model`, or `no_summary`."""
+    """The stable code of what it lacks: of a failed call, `needs_language_model`, `no_summary` or `no_text`."""
     message: str | None = Field(default=None, examples=[None])
     """The same in words."""
     parts: int = Field(examples=[4])

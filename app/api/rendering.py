@@ -133,9 +133,12 @@ def _facet(facet: FacetOut) -> str:
         case SentimentOut():
             return f"{facet.value.label} ({facet.value.score:+.2f})" if facet.value else ""
         case KeyTermsOut():
-            return _list(facet, (f"{escape(item.term)} ({item.count}×)" for item in facet.items))
+            return _list(facet, [", ".join(f"{escape(item.term)} ({item.count}×)" for item in facet.items)])
         case EntitiesOut():
-            return _list(facet, (f"{escape(item.name)}: {item.type}, {item.count}×" for item in facet.items))
+            of_type: dict[str, list[str]] = {}
+            for item in facet.items:
+                of_type.setdefault(item.type, []).append(f"{escape(item.name)} ({item.count}×)")
+            return _list(facet, (f"{type}: {', '.join(names)}" for type, names in of_type.items()))
         case CategoriesOut():
             return _list(facet, (f"{escape(item.category)} ({item.share:.0%})" for item in facet.items))
         case QuestionsOut():
@@ -147,4 +150,4 @@ def _facet(facet: FacetOut) -> str:
 
 def _list(facet: FacetOut, lines: Iterable[str]) -> str:
     nothing = "None." if facet.status in ("succeeded", "partial") else ""
-    return "\n".join(f"- {line}" for line in lines) or nothing
+    return "\n".join(f"- {line}" for line in lines if line) or nothing

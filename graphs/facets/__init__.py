@@ -8,16 +8,14 @@ from graphs.facets.merging import Merged, Part, merge_documents, merge_parts, sh
 from graphs.facets.names import (
     FACET_PATTERN,
     OFFLINE_FACETS,
-    SOURCE_FACETS,
     SYNTHESIS,
-    SYNTHESIS_NEEDS,
-    TRANSLATION,
     kind_of,
     reads_source,
     translation_language,
     wanted_facets,
 )
 from graphs.facets.offline.sentiment import LANGUAGES as SENTIMENT_LANGUAGES
+from graphs.facets.offline.terms import WORDS_NOT_DIVIDED
 from graphs.facets.prompts import ANSWER_TOKENS, source_messages, summary_messages
 from graphs.facets.steps import FacetPlan, FacetResult, FacetStep
 
@@ -27,10 +25,8 @@ __all__ = [
     "OFFLINE_FACETS",
     "READERS",
     "SENTIMENT_LANGUAGES",
-    "SOURCE_FACETS",
     "SYNTHESIS",
-    "SYNTHESIS_NEEDS",
-    "TRANSLATION",
+    "WORDS_NOT_DIVIDED",
     "Desk",
     "Done",
     "FacetPlan",

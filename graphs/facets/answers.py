@@ -23,7 +23,7 @@ OPENINGS = 500  # brackets that are looked behind for JSON: more are no list tha
 _OPENING = re.compile(r"[\[{]")
 _FENCE = re.compile(r"^\s*(?:```|~~~).*$", re.MULTILINE)
 _MARKER = re.compile(r"^\s*(?:[-*+•‣◦▪●○–—·]|\(?\d{1,3}[.):]|\[\d{1,3}\]|[①-⑳])\s+")
-_EMPHASIS = re.compile(r"^(\*\*|__|[*_`\"'“”‘’「『])+|(\*\*|__|[*_`\"'“”‘’」』])+$")
+_AROUND = "*_`\"'“”‘’「」『』 "  # quotation marks and emphasis of Markdown
 _ASKS = re.compile(r"[?？؟;]$|(?:까|나요|가요|인가|는가|은가|던가)[.。]?$|か[。.]?$|吗[。.]?$")
 _NUMBER = re.compile(r"[-+−]?\d+(?:[.,]\d+)?")
 _TYPES = {
@@ -177,10 +177,7 @@ def _fields(line: str) -> list[str]:
 
 
 def _bare(field: str) -> str:
-    field = " ".join(unicodedata.normalize("NFC", field).split())
-    while (bare := _EMPHASIS.sub("", field).strip()) != field:
-        field = bare
-    return field
+    return " ".join(unicodedata.normalize("NFC", field).split()).strip(_AROUND)
 
 
 def _json_rows(answer: str, fields: Sequence[str]) -> list[list[str]] | None:

@@ -45,14 +45,19 @@ class Haystack:
         first, last = folded[0], folded[-1]
         end = place + len(folded)
         before, after = self._text[max(0, place - 2) : place], self._text[end : end + 2]
-        if first.isalnum() and not _HAN_OR_KANA.match(first) and before[-1:].isalnum():
+        if first.isalnum() and not _HAN_OR_KANA.match(first) and _is_of_word(before[-1:]):
             return False
         if first.isdigit() and before[:1].isdigit() and before[-1:] in (".", ","):
             return False
         if last.isdigit():
             number_goes_on = after[:1] in (".", ",") and after[1:].isdigit()
             return not (number_goes_on or (after[:1].isalnum() and not _GLUED.match(after)))
-        return not (last.isalnum() and after[:1].isalnum() and not _GLUED.match(last))
+        return not (_is_of_word(last) and _is_of_word(after[:1]) and not _GLUED.match(last))
+
+
+def _is_of_word(character: str) -> bool:
+    """Tell whether a character, or none, is a part of a word: a letter, a digit, or a sign on one."""
+    return character.isalnum() or (character != "" and unicodedata.category(character).startswith("M"))
 
 
 def _folded(text: str) -> str:

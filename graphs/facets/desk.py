@@ -1,7 +1,6 @@
 """How a facet's step gets its answer: through the one door, read at once, and asked again once if it cannot be read."""
 
 import asyncio
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,7 +12,7 @@ from graphs.facets.names import kind_of, reads_source, translation_language
 from graphs.facets.offline.findings import VERSION, Finder
 from graphs.facets.prompts import VERSION as PROMPTS_VERSION
 from graphs.facets.prompts import source_messages, summary_messages
-from graphs.facets.steps import FacetStep, Source, Sources
+from graphs.facets.steps import FacetStep, Sources
 from graphs.models.calls import Answer, Call, Calls
 from graphs.models.catalog import EMBEDDED, ModelFacts
 from graphs.models.chat import ChatModel, Messages
@@ -105,7 +104,7 @@ class Desk:
 
     async def _call(self, step: FacetStep, given: Given | None, *, again: bool) -> Call:
         if self.chat is None:
-            return self._offline_call(step)
+            return await self._offline_call(step)
         if given is not None:
             return self._summary_call(self.chat, step, given, again=again)
         document = self.documents[step["document"] or ""]
@@ -195,20 +194,19 @@ class Desk:
         if not is_in(language, answer, not_in=source_language):
             raise AnswerUnreadable(f"(it is not in {language})")
 
-    def _offline_call(self, step: FacetStep) -> Call:
+    async def _offline_call(self, step: FacetStep) -> Call:
         bill = Bill()
-        document = self.documents[step["document"] or ""]
-        # Key terms are weighed by the whole batch, so they depend on all of it.
-        read = self._batch_digest if step["facet"] == "key_terms" else _digest([document])
+        document = step["document"] or ""
+        read = await asyncio.to_thread(self._finder.digest, step["facet"], document)
 
         async def perform(_: int) -> Answer:
-            text = await asyncio.to_thread(self._finder.find, step["facet"], document.id)
+            text = await asyncio.to_thread(self._finder.find, step["facet"], document)
             bill.add(Bill(1))
             return Answer(text)
 
         return Call(
             model=EMBEDDED,
-            identity={"facet": step["facet"], "version": VERSION, "read": read, "document": document.id},
+            identity={"facet": step["facet"], "version": VERSION, "read": read},
             perform=perform,
             owner=self.owner,
             run=self.run,
@@ -217,10 +215,6 @@ class Desk:
             bill=bill,
             spending=self.spending,
         )
-
-    @cached_property
-    def _batch_digest(self) -> str:
-        return _digest(list(self.documents))
 
     @cached_property
     def _finder(self) -> Finder:
@@ -234,13 +228,3 @@ class Desk:
         at = step["start"] + border
         pieces: list[FacetStep] = [{**step, "end": at}, {**step, "start": at}]
         return [piece for piece in pieces if piece["start"] < piece["end"]]
-
-
-def _digest(documents: Sequence[Source]) -> str:
-    digest = hashlib.sha256()
-    for document in documents:
-        for part in (document.id, document.text):
-            encoded = part.encode("utf-8", "surrogatepass")
-            digest.update(len(encoded).to_bytes(8, "big"))
-            digest.update(encoded)
-    return digest.hexdigest()

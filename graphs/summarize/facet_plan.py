@@ -7,6 +7,7 @@ from graphs.facets import (
     OFFLINE_FACETS,
     SENTIMENT_LANGUAGES,
     SYNTHESIS,
+    WORDS_NOT_DIVIDED,
     FacetPlan,
     FacetStep,
     reads_source,
@@ -103,6 +104,8 @@ def source_steps(plan: Plan) -> Iterator[FacetStep]:
 
 def speaks(facet: str, language: str) -> bool:
     """Tell whether the embedded model finds a facet in texts of a language."""
+    if facet == "key_terms":
+        return language not in WORDS_NOT_DIVIDED
     return facet != "sentiment" or language in SENTIMENT_LANGUAGES
 
 

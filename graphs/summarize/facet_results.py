@@ -34,6 +34,7 @@ from graphs.text.language import language_name
 from graphs.text.words import count_words
 
 NEEDS_MODEL = ("needs_language_model", "It needs a language model.")
+NO_TEXT = ("no_text", "There is no text to read it from.")
 NO_SUMMARY = ("no_summary", "There is no summary to make it of.")
 TERMS, QUESTIONS = 15, 10  # of a synthesis
 
@@ -201,6 +202,8 @@ def _of_document(facet: str, reading: Reading) -> Facet:
 def _of_batch(facet: str, readings: Sequence[Reading]) -> Facet:
     """Return a facet of the batch; documents for which it is not to be had make it partial."""
     available = [reading for reading in readings if reading.is_available]
+    if not readings:
+        return _facet(facet, "failed", *NO_TEXT, 0, 0) | _content(facet, [])
     if not available:
         return _unavailable(facet)
     items = merge_documents(facet, [reading.merged for reading in available])

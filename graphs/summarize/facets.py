@@ -8,7 +8,7 @@ from typing import Any, Literal
 from langgraph.runtime import Runtime
 from langgraph.types import Send
 
-from graphs.facets import Done, FacetResult, FacetStep, Given, reads_source
+from graphs.facets import SYNTHESIS, Done, FacetResult, FacetStep, Given, reads_source
 from graphs.summarize import nodes
 from graphs.summarize.context import Context
 from graphs.summarize.facet_plan import SYNTHESIS_GROWTH, source_steps, summary_steps
@@ -93,11 +93,13 @@ async def _given(
     context: Context,
 ) -> dict[str, Given]:
     """Return what each step of a summary is made of, by the step's id."""
-    material = synthesis_material(await read_sources(state["plan"], results, context), state["plan"])
+    material: dict[str, tuple[list[str], list[str]]] = {}
+    if any(step["facet"] == SYNTHESIS for step in steps):
+        material = synthesis_material(await read_sources(state["plan"], results, context), state["plan"])
     given = {}
     for step in steps:
         summary = written[_summary_of(step)]
-        terms, questions = material.get(_summary_of(step), ((), ())) if step["facet"] == "synthesis" else ((), ())
+        terms, questions = material.get(_summary_of(step), ((), ())) if step["facet"] == SYNTHESIS else ((), ())
         given[step["id"]] = Given(summary, round(SYNTHESIS_GROWTH * count_words(summary)), terms, questions)
     return given
 

@@ -152,7 +152,8 @@ def test_facets_are_in_the_markdown_and_in_the_page_under_headings(
         assert f"\n## {heading}\n" in text
         assert text.count(f"\n### {heading}\n") == 2
         assert f"<h2>{heading}</h2>" in page
-    assert "- Ansan: place, 2×" in text
+    assert "\n- harbour (3×), ships (3×)\n" in text
+    assert "\n- place: Ansan (2×)\n- date: 1923 (2×)\n" in text
     assert "positive (+0.50)" in text
     assert "- Count the boats, the town, every year" in text
     assert SAYS["translation"] in text

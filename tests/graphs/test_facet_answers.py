@@ -55,6 +55,7 @@ def test_nothing_is_an_answer_where_there_is_nothing(facet: str, answer: str) ->
         ("action_items", "x" * 5_000),
         ("key_terms", "[" * 50_000),
         ("entities", '{"type": "person", "name": 7'),
+        ("entities", "a" + "*" * 20_000 + "x | person"),
     ],
 )
 def test_what_is_not_the_form_is_refused_and_never_taken_for_items(facet: str, answer: str) -> None:

@@ -35,6 +35,11 @@ def test_a_number_is_not_found_inside_of_another(text: str, number: str, count: 
     assert Haystack(text).count(number) == count
 
 
+def test_a_sign_on_a_letter_is_a_part_of_its_word() -> None:
+    assert Haystack("का काम किताब कि").count("का") == 1
+    assert Haystack("कि किताब").count("क") == 0
+
+
 def test_entities_are_united_and_counted_in_the_source_not_as_often_as_models_name_them() -> None:
     parts = [Part(10, [Named("Ansan", "place"), Named("harbour", "other")]), Part(10, [Named("ANSAN", "place")])] * 3
     (ansan, harbour) = merge_parts("entities", parts, "a", TEXT).items

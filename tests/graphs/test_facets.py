@@ -10,7 +10,7 @@ from graphs.facets import wanted_facets
 from graphs.facets.prompts import source_messages, summary_messages
 from graphs.models import Calls, MemoryLedger
 from graphs.models.failures import Unauthorized
-from graphs.summarize import Context, Document, Documents, StepReport, make_plan, plan_cost
+from graphs.summarize import Context, Document, Documents, StepReport, graph, make_plan, plan_cost
 from graphs.summarize.facet_plan import source_steps, summary_steps
 from graphs.text.tokens import token_counter
 from tests.graphs.facet_answers import ALL, ASKS, SAYS, SOURCE, teach
@@ -363,6 +363,14 @@ async def test_a_summary_that_failed_has_no_translation_and_says_so(
     assert output["facets"]["key_terms"]["status"] == "succeeded"
 
 
+async def test_a_batch_without_a_word_has_no_facets_and_says_why() -> None:
+    documents = Documents([Document("a", "Empty", " \n")])
+    output = await run(Context(documents=documents, facets=["entities", "sentiment"], **EMBEDDED))
+    assert output["status"] == "failed"
+    assert {facet["error"] for facet in output["facets"].values()} == {"no_text"}
+    assert output["results"][0]["facets"] == {}
+
+
 async def test_what_makes_a_run_stop_stops_it_from_a_facet_too(
     context_of: ContextOf, model_server: ModelServer
 ) -> None:
@@ -441,5 +449,49 @@ async def test_the_embedded_model_gives_what_it_can_and_says_what_it_cannot() ->
     assert output["usage"]["calls"] == len(reports) - 1  # the English document is its own summary
 
 
+async def test_a_language_without_divided_words_has_no_key_terms_by_statistics() -> None:
+    documents = Documents([Document("th", "ท่าเรือ", "ท่าเรืออันซานเปิดใช้งานในปี 1923 มีเรือเข้ามาสี่สิบลำ " * 5)])
+    output = await run(Context(documents=documents, facets=["key_terms", "entities"], **EMBEDDED))
+    assert statuses(output["facets"]) == {"key_terms": "unavailable", "entities": "succeeded"}
+
+
 def test_a_synthesis_names_its_parts_once() -> None:
     assert wanted_facets(["questions", "synthesis", "questions"]) == ["questions", "synthesis", "key_terms"]
+
+
+async def test_facets_of_the_sources_are_asked_beside_the_map_and_not_behind_it(
+    context_of: ContextOf, model_server: ModelServer
+) -> None:
+    model_server.fault("delay", times=-1, match="Summarise the material", seconds=0.2)
+    teach(model_server)
+    await run(context_of(batch(Ansan=20), facets=["entities", "translation:ko"]))
+    calls = [(call["messages"][-1]["content"], call) for call in model_server.calls(1_000)]
+    ends: dict[bool, list[Any]] = {True: [], False: []}
+    for prompt, call in calls:
+        if "Part " in prompt:
+            ends[ASKS["entities"] in prompt].append(call)
+    last_map_ended = max(call["ended_at"] for call in ends[False])
+    assert min(call["ended_at"] for call in ends[True]) < last_map_ended
+    (translation,) = {call["at"] for prompt, call in calls if ASKS["translation"] in prompt}
+    assert translation > last_map_ended
+
+
+async def test_a_large_batch_sends_its_facets_in_packs() -> None:
+    documents = Documents(Document(str(n), f"Ship {n}", f"Ship {n} of Ansan came in.") for n in range(120))
+    packs = 0
+    async for update in graph.astream(
+        {}, context=Context(documents=documents, facets=["key_terms", "entities"], **EMBEDDED), stream_mode="updates"
+    ):
+        packs += "facet" in update
+    assert packs == 3  # of 240 calls
+
+
+async def test_the_embedded_models_facets_wait_within_a_budget_too() -> None:
+    documents = batch(Ansan=20)
+    free = await run(Context(documents=documents, facets=["entities"], **EMBEDDED))
+    calls = free["usage"]["calls"]
+    within = await run(Context(documents=batch(Ansan=20), facets=["entities"], budget={"calls": calls}, **EMBEDDED))
+    assert within["facets"] == free["facets"]
+    beyond = await run(Context(documents=batch(Ansan=20), facets=["entities"], budget={"calls": calls - 1}, **EMBEDDED))
+    assert beyond["status"] == "succeeded"
+    assert beyond["facets"]["entities"]["error"] == "budget_spent"

@@ -26,6 +26,7 @@ from graphs.text.sentences import sentence_spans
 from graphs.text.words import STOP_WORDS
 
 MOST = 100
+LONGEST_WORDS = 12  # of a name, small words included
 CAPITALS_SAY_NOTHING = ("de", "lb")
 HEADING_SHARE = 0.5  # of the words that begin with capitals: a heading, where capitals say nothing
 LEAST_WORDS = 3  # fewer tell no heading
@@ -67,7 +68,6 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
 )
 _NAME_WORD = re.compile(r"[^\W\d_][\w'’&-]*\.?")
 _SPACE = re.compile(r"[ \t]+|[ \t]*\n[ \t]*")
-_INSIDE = re.compile(r"[^\W_][\s,]*$")  # what stands before a word that is in the middle of a sentence
 _INNER = frozenset("of de la le du van von der den di da del the and".split())
 _OF_SOMETHING = ORGANISATIONS | PLACES | frozenset("state states head secretary chief university".split())
 _ABBREVIATED = TITLES | frozenset("st jr sr inc corp ltd co".split())
@@ -144,23 +144,42 @@ def _capitalised(text: str) -> Counter[tuple[str, str]]:
     inside: Counter[str] = Counter()
     opening: Counter[str] = Counter()
     titled: set[str] = set()
+    lowered: set[str] = set()
     for start, end in sentence_spans(text):
+        lowered.update(word.rstrip(".") for word in _NAME_WORD.findall(text[start:end]) if word.islower())
         for name, is_first, has_title in _names(text[start:end]):
             (opening if is_first else inside)[name] += 1
             if has_title:
                 titled.add(name)
-    names = set(inside + opening)
-    lowered = {word for word in re.findall(r"[^\W\d_]+", text) if word.islower()}
+    opening = _without_openers(opening, inside, lowered)
+    pieces = {piece for name in inside + opening for piece in _parts(name)}
     found: Counter[tuple[str, str]] = Counter()
     for name, count in (inside + opening).items():
         if not inside[name] and " " not in name:
             continue
-        if any(_INITIAL.match(end) for end in _ends(name)) and any(name in other for other in names - {name}):
+        if any(_INITIAL.match(end) for end in _ends(name)) and name in pieces:
             continue  # a piece of a name with initials, at which a sentence seemed to end
         if " " not in name and name.lower() in lowered:  # also written small: an ordinary word
             continue
         found[_type(name, is_titled=name in titled), name] = count
     return found
+
+
+def _without_openers(opening: Counter[str], inside: Counter[str], lowered: set[str]) -> Counter[str]:
+    """Return the names that stand first without an ordinary word before them: "Yesterday Ansan" is Ansan."""
+    found: Counter[str] = Counter()
+    for name, count in opening.items():
+        first, _, rest = name.partition(" ")
+        found[rest if rest and not inside[name] and first.lower() in lowered else name] += count
+    return found
+
+
+def _parts(name: str) -> Iterator[str]:
+    """Yield the pieces of a name that lack words at one of its ends."""
+    words = name.split()
+    for size in range(1, len(words)):
+        yield " ".join(words[:size])
+        yield " ".join(words[-size:])
 
 
 def _ends(name: str) -> tuple[str, str]:
@@ -193,6 +212,8 @@ def _is_heading(sentence: str, words: list[str]) -> bool:
 def _goes_on(run: list[_Word], word: _Word, sentence: str) -> bool:
     """Tell whether a word belongs to the name that ends before it. "of" does behind what has to be of something."""
     last = run[-1]
+    if len(run) == LONGEST_WORDS:
+        return False
     if not _SPACE.fullmatch(sentence, last.end, word.start) and not _INITIAL.match(last.text):
         return False
     if last.text.endswith(".") and not _INITIAL.match(last.text) and _plain(last.text) not in _ABBREVIATED:
@@ -206,7 +227,7 @@ def _closed(run: list[_Word], sentence: str) -> Iterator[tuple[str, bool, bool]]
     """Yield the name that a run of capitalised words holds, without titles and small words around it."""
     while run and run[-1].text in _INNER:
         run = run[:-1]
-    is_first = bool(run) and not _INSIDE.search(sentence, 0, run[0].start)
+    is_first = bool(run) and not sentence[: run[0].start].rstrip(" ,\t\n")[-1:].isalnum()
     has_title = False
     while run and (_plain(run[0].text) in STOP_WORDS or _plain(run[0].text) in TITLES or run[0].text in _INNER):
         has_title = _plain(run[0].text) in TITLES

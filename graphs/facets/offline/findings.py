@@ -1,6 +1,8 @@
 """The embedded model's answers to facets: in the same form as a chat model's."""
 
+import hashlib
 import json
+from collections.abc import Sequence
 from functools import cached_property
 from threading import Lock
 
@@ -22,6 +24,13 @@ class Finder:
         self._places = {document.id: place for place, document in enumerate(documents)}
         self._reading = Lock()
 
+    def digest(self, facet: str, document: str) -> str:
+        """Return a hash of all that a facet of a document depends on: key terms are weighed by the whole batch."""
+        with self._reading:
+            digests = self._digests
+        place = self._places[document]
+        return f"{place}:{_digest(digests)}" if facet == "key_terms" else digests[place]
+
     def find(self, facet: str, document: str) -> str:
         """Return one facet of a document, as an answer. Takes seconds for megabytes, so call it in a thread."""
         if facet == "key_terms":
@@ -37,5 +46,18 @@ class Finder:
         return f"{label} | {score}"
 
     @cached_property
+    def _digests(self) -> list[str]:
+        return [_digest([document.text]) for document in self._documents]
+
+    @cached_property
     def _key_terms(self) -> KeyTerms:
         return KeyTerms([document.text for document in self._documents])
+
+
+def _digest(texts: Sequence[str]) -> str:
+    digest = hashlib.sha256()
+    for text in texts:
+        encoded = text.encode("utf-8", "surrogatepass")
+        digest.update(len(encoded).to_bytes(8, "big"))
+        digest.update(encoded)
+    return digest.hexdigest()

@@ -18,6 +18,9 @@ from graphs.facets.offline.lexicons import KOREAN_STOP_WORDS, WEAK_WORDS
 from graphs.text.sentences import sentence_spans
 from graphs.text.words import STOP_WORDS, terms
 
+WORDS_NOT_DIVIDED = ("th", "lo", "km", "my")
+"""Languages whose words neither white space nor characters divide: key terms are not found in them."""
+
 LONGEST_WORDS = 4
 LONGEST_CHARACTERS = 6  # of a run of Han
 LEAST_VARIETY = 2  # different neighbours on either side that make a run of Han a word
@@ -28,7 +31,9 @@ SINGLE_SHARE = 0.5  # of its weight that a single word keeps, where words are di
 LEAST_SENTENCES = 20  # for that share to say something
 READ_CHARACTERS = 500_000  # of one document: its key terms show long before
 
-_WORD = re.compile(r"[^\W_]+(?:['’\-‐][^\W_]+)*|[^\s\w]|_")
+# Vowel signs and accents are not \w, yet they do not end a word.
+_LETTERS = "(?:[^\\W_]|[\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0dff])+"
+_WORD = re.compile(rf"{_LETTERS}(?:['’\-‐]{_LETTERS})*|[^\s\w]|_")
 _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\u3005]{2,}")
 _KATAKANA = re.compile("[\u30a1-\u30fa\u30fc]{3,}")
 _KANA_OR_HAN = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]")
