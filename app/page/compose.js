@@ -4,7 +4,7 @@ import { h, add, fill, name, say } from "./dom.js";
 import { ask, batchForm, Problem, requestKey } from "./api.js";
 import { bytes } from "./format.js";
 import { loadOptions } from "./options.js";
-import { planView } from "./plan.js";
+import { planTable, planView } from "./plan.js";
 import { problemBox } from "./problems.js";
 import { word } from "./words.js";
 
@@ -26,6 +26,7 @@ class Compose {
     this.key = requestKey();
     this.list = h("div", { class: "chosen" });
     this.planBox = h("section", { class: "card plan", "aria-label": word("plan") });
+    this.tableBox = h("div", { class: "planned" });
     this.trouble = h("div");
     this.start = h("button", { type: "button", class: "main", disabled: true, onclick: () => this.send() }, word("start"));
     this.optionsBox = h("section", { class: "card", "aria-busy": "true" }, h("h2", {}, word("options")));
@@ -36,7 +37,8 @@ class Compose {
         "div",
         { class: "compose" },
         h("div", { class: "column" }, this.dropZone(), this.pasteBox(), this.list),
-        h("div", { class: "column" }, this.optionsBox, this.planBox, this.trouble, this.start),
+        this.optionsBox,
+        h("div", { class: "column" }, this.planBox, this.trouble, this.start, this.tableBox),
       ),
     );
     this.showDocuments();
@@ -159,6 +161,7 @@ class Compose {
     clearTimeout(this.timer);
     this.planning?.abort();
     fill(this.trouble);
+    if (!this.documents.length) fill(this.tableBox);
     const size = this.documents.reduce((sum, document) => sum + document.file.size, 0);
     if (!this.documents.length || !this.form) {
       fill(this.planBox, h("h2", {}, word("plan")), h("p", { class: "hint" }, word("plan_waiting")));
@@ -179,9 +182,12 @@ class Compose {
     }
     try {
       const form = batchForm(this.documents, this.form.values());
-      fill(this.planBox, planView(await ask("v1/plans", { method: "POST", form, signal })));
+      const plan = await ask("v1/plans", { method: "POST", form, signal });
+      fill(this.planBox, planView(plan));
+      fill(this.tableBox, planTable(plan.documents));
     } catch (error) {
       if (error.name === "AbortError") return;
+      fill(this.tableBox);
       fill(this.planBox, h("h2", {}, word("plan")), problemBox(error, error.status ? null : () => this.makePlan()));
     }
     this.planBox.removeAttribute("aria-busy");

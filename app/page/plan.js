@@ -20,7 +20,6 @@ export function planView(plan) {
       figure("plan_cost", cost, plan.model),
       figure("plan_depth", count(plan.depth), word("plan_depth_detail")),
     ),
-    table(plan.documents),
   ];
 }
 
@@ -28,7 +27,7 @@ function figure(key, value, detail) {
   return h("div", {}, h("dt", {}, word(key)), h("dd", {}, value, detail && h("span", { class: "hint" }, detail)));
 }
 
-function table(documents) {
+export function planTable(documents) {
   const heads = ["plan_document", "plan_language", "plan_words", "plan_chunks"];
   const left = documents.length - SHOWN;
   return [

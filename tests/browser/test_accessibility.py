@@ -57,11 +57,11 @@ def test_axe_finds_nothing_serious_where_a_batch_is_put_together(page: Page, axe
     page.get_by_text("More options").click()
     page.get_by_text("Paste a text").click()
     page.get_by_role("button", name="Try an example").click()
-    expect(page.locator(".plan tbody tr")).to_have_count(2, timeout=LONG)
+    expect(page.locator(".planned tbody tr")).to_have_count(2, timeout=LONG)
     expect(page.locator(".plan")).not_to_have_attribute("aria-busy", "true")
     assert findings(page, axe) == []
     page.set_input_files("#files", FilePayload(name="a.zip", mimeType="", buffer=b"PK\x03\x04"))
-    expect(page.locator(".plan .wrong")).to_be_visible()
+    expect(page.locator(".planned .wrong")).to_be_visible()
     expect(page.locator(".plan")).not_to_have_attribute("aria-busy", "true")
     assert findings(page, axe) == []
 

@@ -60,7 +60,7 @@ def test_a_hundred_hostile_names_and_texts_do_nothing(watched: Watched, client: 
     ]
     page = watched.open()
     page.set_input_files("#files", files)
-    expect(page.locator(".plan tbody tr")).to_have_count(30, timeout=60_000)
+    expect(page.locator(".planned tbody tr")).to_have_count(30, timeout=60_000)
     assert foreign(watched) == []
     page.get_by_role("button", name="Summarise", exact=True).click()
     expect(page.locator(".run-head .status")).to_have_text("Done", timeout=120_000)
