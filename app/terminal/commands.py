@@ -100,6 +100,7 @@ async def summarize(
             try:
                 await watch.follow(desk.events(run["id"]), len(run["documents"]))
             except asyncio.CancelledError:  # Ctrl-C
+                watch.stopping()
                 with suppress(CommandFailed, TimeoutError):
                     async with asyncio.timeout(CANCEL_SECONDS):
                         await desk.cancel(run["id"])

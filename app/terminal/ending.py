@@ -77,4 +77,6 @@ def flag_of(place: str) -> str:
 
 
 def _sentence(message: str) -> str:
+    if message == "Extra inputs are not permitted":
+        message = "there is no such option"
     return message if message.endswith(".") else f"{message}."

@@ -105,7 +105,7 @@ def _safe(name: str) -> str:
     bare = unicodedata.normalize("NFC", name.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1])
     text = _UNSAFE.sub("_", bare).strip(" .")
     text = text.encode()[:NAME_BYTES].decode(errors="ignore").rstrip(" .")
-    return f"_{text}" if not text or _RESERVED.fullmatch(text) else text
+    return f"_{text}" if not text or text.startswith("-") or _RESERVED.fullmatch(text) else text
 
 
 def _umask() -> int:

@@ -24,6 +24,7 @@ PHASES = {
 }
 MEGABYTE = 1024 * 1024
 NARROW_COLUMNS = 100
+TELLING_CALLS = 20  # from which on the time that is left can be told
 
 
 @dataclass(slots=True)
@@ -70,7 +71,9 @@ class State:
             parts.append(f"{self.summarised:,}/{self.documents:,} {name}")
         if self.cost_usd:
             parts.append(f"${self.cost_usd:.4f}" if self.cost_usd < 1 else f"${self.cost_usd:,.2f}")
-        if self.ends_at is not None and self.done < self.total:
+        # The first calls are slow: connections are opened, and nothing is known of how many the provider bears.
+        is_known = self.done >= TELLING_CALLS or self.done * 10 >= self.total
+        if self.ends_at is not None and is_known and self.done < self.total:
             parts.append(f"{about(self.ends_at - time.monotonic())} left")
         return " · ".join(parts)
 
@@ -112,8 +115,11 @@ class Watch:
     def sent(self, done: int, total: int) -> None:
         """Show how much of the batch was handed in: bytes to a service, files read here."""
         details = f"{done / MEGABYTE:.1f}/{total / MEGABYTE:.1f} MB" if total >= MEGABYTE else ""
-        title = "sending" if done < total else "the documents are read"
-        self._update(title, done, total, details)
+        self._update("handing the documents in", done, total, details)
+
+    def stopping(self) -> None:
+        """Show that the run is being stopped."""
+        self._update("stopping", 0, None, "")
 
     async def follow(self, events: AsyncIterator[tuple[str, Json]], documents: int) -> None:
         """Show the events of a run until it ends."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
@@ -330,7 +331,8 @@ def _reason(error: Exception) -> str:
     deepest: BaseException = error
     while deepest.__cause__ or deepest.__context__:
         deepest = deepest.__cause__ or deepest.__context__ or deepest
-    said = getattr(deepest, "strerror", None) or str(deepest) or str(error) or type(error).__name__
+    number = getattr(deepest, "errno", None) or 0
+    said = os.strerror(number) if number > 0 else getattr(deepest, "strerror", None) or str(deepest) or str(error)
     if "ssl" in type(deepest).__name__.lower() or "certificate" in said.lower():
         return f"TLS: {said}"
-    return said
+    return said or type(error).__name__
