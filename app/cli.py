@@ -171,7 +171,8 @@ def summarize(
             return await commands.plan(place, files, options, form)
         return await commands.summarize(place, files, options, form, is_detached=detach)
 
-    raise typer.Exit(commands.finish(work()))
+    again = "stopped. What was finished is kept: run the same command again to go on."
+    raise typer.Exit(commands.finish(work(), when_stopped=again))
 
 
 runs = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -254,7 +255,8 @@ def watch(
     async def work() -> int:
         return await commands.watch_run(commands.service(server), run_id, commands.Form(as_json, output, overwrite))
 
-    raise typer.Exit(commands.finish(work()))
+    goes_on = f"the run goes on; `precis runs cancel {run_id}` stops it."
+    raise typer.Exit(commands.finish(work(), when_stopped=goes_on))
 
 
 @runs.command()

@@ -59,15 +59,15 @@ class Form:
         return errors.is_terminal and not self.is_quiet
 
 
-def finish(work: Coroutine[Any, Any, int]) -> int:
-    """Do a command's work; return its exit code."""
+def finish(work: Coroutine[Any, Any, int], *, when_stopped: str = "stopped.") -> int:
+    """Do a command's work; return its exit code. `when_stopped` is said after Ctrl-C."""
     try:
         return asyncio.run(work)
     except CommandFailed as error:
         say(f"[red]precis:[/] {escape(clean(str(error)))}")
         return error.code
     except KeyboardInterrupt:
-        say("precis: stopped. What was finished is kept: run the same command again to go on.")
+        say(f"precis: {escape(when_stopped)}")
         return INTERRUPTED
 
 
@@ -150,16 +150,12 @@ async def show_run(place: AbstractAsyncContextManager[Shelf], run_id: str, form:
 
 
 async def watch_run(remote: Remote, run_id: str, form: Form) -> int:
-    """Follow a run to its end and print the result; to leave does not stop it."""
+    """Follow a run to its end and print the result."""
     async with remote:
         run = await remote.run(await _id(remote, run_id))
         folder = _folder(form, [document["id"] for document in run["documents"]])
-        try:
-            with Watch(errors, is_shown=form.is_watched) as watch:
-                await watch.follow(remote.events(run["id"]), len(run["documents"]))
-        except asyncio.CancelledError:  # Ctrl-C
-            say(f"precis: the run goes on; `precis runs cancel {run['id']}` stops it.")
-            return INTERRUPTED
+        with Watch(errors, is_shown=form.is_watched) as watch:
+            await watch.follow(remote.events(run["id"]), len(run["documents"]))
         run = await remote.run(run["id"])
         markdown = await _markdown(remote, run)
     present(run, markdown, form, folder)

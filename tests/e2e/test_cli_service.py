@@ -8,7 +8,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from tests.model_server import ROOT, ModelServer
 from tests.service import Service as SharedService
 from tests.service import wait_until
 
+Begin = Callable[..., "subprocess.Popen[str]"]
+
 
 @pytest.fixture
 def remote(precis: Precis, environment: dict[str, str], shared_service: SharedService) -> Precis:
@@ -30,16 +33,31 @@ def remote(precis: Precis, environment: dict[str, str], shared_service: SharedSe
 
 
 @pytest.fixture
-def begin(environment: dict[str, str]) -> Callable[..., "subprocess.Popen[str]"]:
-    """Start `precis` and let it run."""
+def begin(environment: dict[str, str]) -> Iterator[Begin]:
+    """Start `precis` and let it run, until the test's end at most."""
+    begun: list[subprocess.Popen[str]] = []
 
     def run(*arguments: object) -> "subprocess.Popen[str]":
-        return subprocess.Popen(
-            [sys.executable, "-m", "app", *map(str, arguments)],
-            env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        begun.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "app", *map(str, arguments)],
+                env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            )
         )  # fmt: skip
+        return begun[-1]
 
-    return run
+    yield run
+    for process in begun:
+        with process:  # waits for it and closes its pipes
+            process.kill()
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Path:
+    """A document that no test before has sent: the shared service remembers finished calls."""
+    path = tmp_path / "fresh.txt"
+    path.write_text(story(f"Town{uuid.uuid4().hex}", 40))
+    return path
 
 
 def free_port() -> int:
@@ -63,19 +81,19 @@ def test_a_service_gives_the_same_summary_as_this_process(
 
 
 def test_options_plans_and_output_reach_a_service_like_this_process(
-    remote: Precis, town: Path, tmp_path: Path, model_server: ModelServer
+    remote: Precis, fresh: Path, tmp_path: Path, model_server: ModelServer
 ) -> None:
     options = ("--model", "openai:gpt-4o-mini", "--strategy", "map_reduce", "--language", "ko", "--option", "words=33")
-    plan = remote("summarize", town, *options, "--plan")
+    plan = remote("summarize", fresh, *options, "--plan")
     assert plan.returncode == 0, plan.stderr
     assert re.search(r"in all at most \d+ calls, .* US dollars", plan.stdout)
     assert model_server.stats()["calls"] == 0
-    done = remote("summarize", town, *options, "--json", "--output", tmp_path / "out")
+    done = remote("summarize", fresh, *options, "--json", "--output", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     run = json.loads(done.stdout)
     assert [run["options"][name] for name in ("strategy", "language", "words")] == ["map_reduce", "ko", 33]
     assert run["usage"]["calls"] == model_server.stats()["calls"]
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"summary.md", "ansan.txt.summary.md"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"summary.md", "fresh.txt.summary.md"}
     assert (tmp_path / "out" / "summary.md").read_text().rstrip() == remote("runs", "show", run["id"]).stdout.rstrip()
 
 
@@ -125,10 +143,10 @@ def test_a_run_that_was_left_to_the_service_is_watched_shown_listed_and_deleted(
 
 
 def test_a_run_is_cancelled_and_who_watches_it_is_told(
-    remote: Precis, town: Path, model_server: ModelServer, begin: Callable[..., "subprocess.Popen[str]"]
+    remote: Precis, fresh: Path, model_server: ModelServer, begin: Begin
 ) -> None:
     model_server.hold(after=1)
-    id = remote("summarize", town, "--model", "openai:fake", "--strategy", "map_reduce", "--detach").stdout.strip()
+    id = remote("summarize", fresh, "--model", "openai:fake", "--strategy", "map_reduce", "--detach").stdout.strip()
     watching = begin("runs", "watch", id)
     model_server.wait_for(lambda counts: bool(counts["held"]), 30)
     refused = remote("runs", "delete", id)
@@ -143,10 +161,10 @@ def test_a_run_is_cancelled_and_who_watches_it_is_told(
 
 
 def test_ctrl_c_stops_the_run_at_the_service_and_the_same_command_goes_on(
-    remote: Precis, town: Path, model_server: ModelServer, client: httpx.Client,
-    begin: Callable[..., "subprocess.Popen[str]"],
+    remote: Precis, fresh: Path, model_server: ModelServer, client: httpx.Client,
+    begin: Begin,
 ) -> None:  # fmt: skip
-    command = ("summarize", town, "--model", "openai:fake", "--strategy", "map_reduce")
+    command = ("summarize", fresh, "--model", "openai:fake", "--strategy", "map_reduce")
     model_server.hold(after=2)
     process = begin(*command)
     model_server.wait_for(lambda counts: bool(counts["finished"] == 2 and counts["held"]), 30)
@@ -163,14 +181,14 @@ def test_ctrl_c_stops_the_run_at_the_service_and_the_same_command_goes_on(
 
 
 def test_ctrl_c_leaves_a_run_alone_that_is_only_watched(
-    remote: Precis, town: Path, model_server: ModelServer, client: httpx.Client,
-    begin: Callable[..., "subprocess.Popen[str]"],
+    remote: Precis, fresh: Path, model_server: ModelServer, client: httpx.Client,
+    begin: Begin,
 ) -> None:  # fmt: skip
     model_server.hold()
-    id = remote("summarize", town, "--model", "openai:fake", "--detach").stdout.strip()
+    id = remote("summarize", fresh, "--model", "openai:fake", "--detach").stdout.strip()
     watching = begin("runs", "watch", id)
     model_server.wait_for(lambda counts: bool(counts["held"]), 30)
-    wait_until(lambda: "SigCgt" in Path(f"/proc/{watching.pid}/status").read_text() and catches_ctrl_c(watching.pid))
+    wait_until(lambda: is_connected(watching.pid))
     watching.send_signal(signal.SIGINT)
     output, errors = watching.communicate(timeout=30)
     assert (watching.returncode, output) == (130, ""), errors
@@ -180,11 +198,11 @@ def test_ctrl_c_leaves_a_run_alone_that_is_only_watched(
     assert client.get(f"/v1/runs/{id}/wait").json()["status"] == "succeeded"
 
 
-def catches_ctrl_c(pid: int) -> bool:
-    """Tell whether a process is connected to a service, so that Ctrl-C finds it at its work."""
-    return any(
-        Path(f"/proc/{pid}/fd/{name}").readlink().name.startswith("socket:") for name in os.listdir(f"/proc/{pid}/fd")
-    )
+def is_connected(pid: int) -> bool:
+    """Tell whether a process speaks to a service, so that Ctrl-C finds it at its work: nothing but pipes is open before."""
+    places = [place for place in Path(f"/proc/{pid}/net/tcp").read_text().split() if place]
+    sockets = [Path(f"/proc/{pid}/fd/{name}").readlink().name for name in os.listdir(f"/proc/{pid}/fd")]
+    return any(name.startswith("socket:[") and name[8:-1] in places for name in sockets)
 
 
 def test_a_run_that_cannot_be_retried_says_so_in_a_sentence(remote: Precis, town: Path) -> None:
@@ -201,7 +219,7 @@ def test_a_run_that_cannot_be_retried_says_so_in_a_sentence(remote: Precis, town
 
 def test_a_service_that_is_killed_and_comes_back_is_waited_for(
     tmp_path: Path, town: Path, environment: dict[str, str], model_server: ModelServer,
-    begin: Callable[..., "subprocess.Popen[str]"],
+    begin: Begin,
 ) -> None:  # fmt: skip
     settings: dict[str, Any] = {
         "OPENAI_API_KEY": "test", "OPENAI_BASE_URL": model_server.base_url, "chunk_tokens": 200, "port": free_port(),
