@@ -163,16 +163,17 @@ def summarize(
     }
     form = commands.Form(as_json, output, overwrite, quiet)
 
-    async def work() -> int:
+    def work() -> Any:
         options = options_of(flags, option or [])
+        found = commands.read(files, form)
         address = commands.address_of(server)
         place = commands.service(address) if address else commands.this_process(data_dir=data_dir)
         if plan:
-            return await commands.plan(place, files, options, form)
-        return await commands.summarize(place, files, options, form, is_detached=detach)
+            return commands.plan(place, found, options, form)
+        return commands.summarize(place, found, options, form, is_detached=detach)
 
     again = "stopped. What was finished is kept: run the same command again to go on."
-    raise typer.Exit(commands.finish(work(), when_stopped=again))
+    raise typer.Exit(commands.finish(work, when_stopped=again))
 
 
 runs = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -207,10 +208,10 @@ def list_runs(
         raise typer.BadParameter(f"{status!r} is none of {', '.join(STATUSES)}.", param_hint="--status")
     form = commands.Form(as_json)
 
-    async def work() -> int:
-        return await commands.list_runs(_shelf(server, data_dir), limit, status, form)
+    def work() -> Any:
+        return commands.list_runs(_shelf(server, data_dir), limit, status, form)
 
-    raise typer.Exit(commands.finish(work()))
+    raise typer.Exit(commands.finish(work))
 
 
 @runs.command()
@@ -230,10 +231,10 @@ def show(
     """
     from app.terminal import commands
 
-    async def work() -> int:
-        return await commands.show_run(_shelf(server, data_dir), run_id, commands.Form(as_json, output, overwrite))
+    def work() -> Any:
+        return commands.show_run(_shelf(server, data_dir), run_id, commands.Form(as_json, output, overwrite))
 
-    raise typer.Exit(commands.finish(work()))
+    raise typer.Exit(commands.finish(work))
 
 
 @runs.command(epilog=EXIT_CODES)
@@ -252,11 +253,11 @@ def watch(
     """
     from app.terminal import commands
 
-    async def work() -> int:
-        return await commands.watch_run(commands.service(server), run_id, commands.Form(as_json, output, overwrite))
+    def work() -> Any:
+        return commands.watch_run(commands.service(server), run_id, commands.Form(as_json, output, overwrite))
 
     goes_on = f"the run goes on; `precis runs cancel {run_id}` stops it."
-    raise typer.Exit(commands.finish(work(), when_stopped=goes_on))
+    raise typer.Exit(commands.finish(work, when_stopped=goes_on))
 
 
 @runs.command()
@@ -267,10 +268,10 @@ def cancel(run_id: Annotated[str, ID], server: Annotated[str | None, SERVER] = N
     """
     from app.terminal import commands
 
-    async def work() -> int:
-        return await commands.cancel_run(commands.service(server), run_id)
+    def work() -> Any:
+        return commands.cancel_run(commands.service(server), run_id)
 
-    raise typer.Exit(commands.finish(work()))
+    raise typer.Exit(commands.finish(work))
 
 
 @runs.command()
@@ -281,10 +282,10 @@ def retry(run_id: Annotated[str, ID], server: Annotated[str | None, SERVER] = No
     """
     from app.terminal import commands
 
-    async def work() -> int:
-        return await commands.retry_run(commands.service(server), run_id)
+    def work() -> Any:
+        return commands.retry_run(commands.service(server), run_id)
 
-    raise typer.Exit(commands.finish(work()))
+    raise typer.Exit(commands.finish(work))
 
 
 @runs.command()
@@ -299,10 +300,10 @@ def delete(
     """
     from app.terminal import commands
 
-    async def work() -> int:
-        return await commands.delete_runs(_shelf(server, data_dir), run_ids)
+    def work() -> Any:
+        return commands.delete_runs(_shelf(server, data_dir), run_ids)
 
-    raise typer.Exit(commands.finish(work()))
+    raise typer.Exit(commands.finish(work))
 
 
 def _shelf(server: str | None, data_dir: Path | None) -> Any:

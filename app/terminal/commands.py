@@ -5,7 +5,7 @@ import errno
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ from app.terminal.ending import (
     CommandFailed,
 )
 from app.terminal.progress import Watch
+from app.terminal.remarks import errors, repeat_log, say
 from app.terminal.remote import Remote, find_address
 from app.terminal.showing import (
     TEXT_COLUMNS,
@@ -40,8 +41,6 @@ from app.terminal.sources import Sources, gather, printable
 
 CANCEL_SECONDS = 10.0  # for a run to stop after Ctrl-C
 LATEST = "latest"  # instead of an id: the newest run
-
-errors = Console(stderr=True, highlight=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,40 +58,50 @@ class Form:
         return errors.is_terminal and not self.is_quiet
 
 
-def finish(work: Coroutine[Any, Any, int], *, when_stopped: str = "stopped.") -> int:
-    """Do a command's work; return its exit code. `when_stopped` is said after Ctrl-C."""
+def finish(begin: Callable[[], Coroutine[Any, Any, int]], *, when_stopped: str = "stopped.") -> int:
+    """Begin a command and do its work; return its exit code. `when_stopped` is said after Ctrl-C.
+
+    What `begin` does before it returns is done without an event loop, which would keep Ctrl-C waiting while somebody
+    types.
+    """
     try:
-        return asyncio.run(work)
+        return asyncio.run(begin())
     except CommandFailed as error:
-        say(f"[red]precis:[/] {escape(clean(str(error)))}")
+        say(f"[red]precis:[/] {escape(str(error))}")
         return error.code
     except KeyboardInterrupt:
         say(f"precis: {escape(when_stopped)}")
         return INTERRUPTED
 
 
-def say(text: str) -> None:
-    """Print a remark on standard error; in a file, each is one line."""
-    errors.print(text, soft_wrap=not errors.is_terminal)
+def read(arguments: Sequence[str], form: Form) -> Sources:
+    """Return the documents that arguments name, and say what of the folders is not among them. Raises
+    `CommandFailed`.
+    """
+    sources = gather(arguments)
+    for name in sources.unreadable:
+        say(f"[yellow]{escape(name)}:[/] you are not allowed to read it; the others are summarised.")
+    if sources.passed_over and not form.is_quiet:
+        others = "1 file" if sources.passed_over == 1 else f"{sources.passed_over:,} files"
+        say(f"precis: {others} of other kinds passed over; name what you want from among them.")
+    return sources
 
 
 async def summarize(
-    place: AbstractAsyncContextManager[Desk], arguments: Sequence[str], options: Json, form: Form, *, is_detached: bool
+    place: AbstractAsyncContextManager[Desk], sources: Sources, options: Json, form: Form, *, is_detached: bool
 ) -> int:
-    """Summarise what arguments name and print the result."""
+    """Summarise documents and print the result."""
     if is_detached and not isinstance(place, Remote):
         raise CommandFailed("--detach: only at a service does a run go on without you: say --server URL.", USAGE)
-    sources = gather(arguments)
-    _remark(sources, form)
     folder = _folder(form, [source.name for source in sources.found])
     with Watch(errors, is_shown=form.is_watched) as watch:
         async with place as desk:
             run = await desk.start(sources.found, options, watch.sent)
             for warning in run["warnings"]:
-                say(f"[yellow]precis:[/] {escape(clean(warning))}")
+                say(f"[yellow]precis:[/] {escape(warning)}")
             for document in run["documents"]:
                 if document["error"]:
-                    say(f"[yellow]{escape(clean(document['title']))}:[/] {problem_line(document['error'])}")
+                    say(f"[yellow]{escape(document['title'])}:[/] {problem_line(document['error'])}")
             if is_detached:
                 say(f"run {run['id']} goes on without you: `precis runs watch {run['id']}` shows it.")
                 _print(run["id"] if not form.as_json else _as_json(run))
@@ -112,10 +121,8 @@ async def summarize(
     return PARTIAL if code == SUCCEEDED and sources.unreadable else code
 
 
-async def plan(place: AbstractAsyncContextManager[Desk], arguments: Sequence[str], options: Json, form: Form) -> int:
+async def plan(place: AbstractAsyncContextManager[Desk], sources: Sources, options: Json, form: Form) -> int:
     """Print what summarising would take."""
-    sources = gather(arguments)
-    _remark(sources, form)
     with Watch(errors, is_shown=form.is_watched) as watch:
         async with place as desk:
             body = await desk.plan(sources.found, options, watch.sent)
@@ -203,6 +210,7 @@ async def this_process(**settings: Any) -> AsyncIterator[Desk]:
     """Open the desk of this process; its parts are loaded when the arguments are known to be right."""
     from app.terminal.local import Local
 
+    repeat_log()
     async with Local.open(**settings) as local:
         yield local
 
@@ -244,24 +252,32 @@ def present(run: Json, markdown: str, form: Form, folder: Any) -> None:
     if run["error"]:
         say(f"[yellow]precis:[/] {problem_line(run['error'])}")
     if folder is not None:
-        written = folder.write(run)
+        with _kept(run["id"]):
+            written = folder.write(run)
         say(f"{len(written)} file{'s' if len(written) != 1 else ''} in {escape(printable(folder.path))}")
-    if form.as_json:
-        _print(_as_json(run))
-    elif markdown and folder is None:
-        _print_summary(markdown, run["id"])
+    with _kept(run["id"]):
+        if form.as_json:
+            _print(_as_json(run))
+        elif markdown and folder is None:
+            _print_summary(markdown)
     if not form.is_quiet:
         say(f"[dim]{escape(run_line(run))}[/]")
 
 
-def _print_summary(markdown: str, run_id: str) -> None:
+def _print_summary(markdown: str) -> None:
+    if sys.stdout.isatty():
+        console = Console(highlight=False)
+        with _written():
+            console.print(summary_view(markdown), width=min(console.width, TEXT_COLUMNS))
+    else:
+        _print(clean(markdown).rstrip("\n"))
+
+
+@contextmanager
+def _kept(run_id: str) -> Iterator[None]:
+    """Say where the result is when it cannot be written."""
     try:
-        if sys.stdout.isatty():
-            console = Console(highlight=False)
-            with _written():
-                console.print(summary_view(markdown), width=min(console.width, TEXT_COLUMNS))
-        else:
-            _print(clean(markdown).rstrip("\n"))
+        yield
     except CommandFailed as error:
         raise CommandFailed(f"{error} The run is kept: `precis runs show {run_id}`.") from None
 
@@ -290,15 +306,6 @@ def _folder(form: Form, names: Sequence[str]) -> Any:
     folder = Folder(form.output, names, may_overwrite=form.may_overwrite)
     folder.prepare()
     return folder
-
-
-def _remark(sources: Sources, form: Form) -> None:
-    """Say what of the folders is not among the documents."""
-    for name in sources.unreadable:
-        say(f"[yellow]{escape(name)}:[/] you are not allowed to read it; the others are summarised.")
-    if sources.passed_over and not form.is_quiet:
-        others = "1 file" if sources.passed_over == 1 else f"{sources.passed_over:,} files"
-        say(f"precis: {others} of other kinds passed over; name what you want from among them.")
 
 
 def _as_json(body: Any) -> str:

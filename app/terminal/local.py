@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import logging
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any, Self
@@ -89,8 +88,6 @@ class Local(Kept):
     async def open(cls, **given: Any) -> AsyncIterator[Self]:
         """Open the service of these settings without its HTTP. Raises `CommandFailed`."""
         settings = _settings(given)
-        if settings.log_level != "debug":
-            logging.getLogger().addHandler(logging.NullHandler())  # what matters is said of the run
         with _told(settings):
             async with bootstrap(settings) as services:
                 yield cls(services)

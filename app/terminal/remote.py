@@ -67,8 +67,8 @@ class Remote:
     """A desk and a shelf: a service at an address. Use it as an async context."""
 
     def __init__(self, address: str) -> None:
-        self.address = address.rstrip("/")
-        url = _url(self.address)
+        url = _url(address.rstrip("/"))
+        self.address = str(url.copy_with(username=None, password=None)).rstrip("/")  # to be shown
         self._client = httpx.AsyncClient(
             base_url=url,
             timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
@@ -86,11 +86,11 @@ class Remote:
 
     async def plan(self, sources: Sequence[Source], options: Json, sent: Sent) -> Json:
         """Return what a batch would take; nothing is run."""
-        return self._body(await self._hand_in("/v1/plans", sources, options, sent))
+        return self._body(await self._hand_in("/v1/plans", sources, options, sent), {"documents", "calls", "most_usd"})
 
     async def start(self, sources: Sequence[Source], options: Json, sent: Sent) -> Json:
         """Hand a batch in; return the run. A batch that is sent twice because an answer was lost makes one run."""
-        return self._body(await self._hand_in("/v1/runs", sources, options, sent))
+        return self._run(await self._hand_in("/v1/runs", sources, options, sent))
 
     async def events(self, run_id: str) -> AsyncIterator[tuple[str, Json]]:
         """Yield type and data of each event; when the service goes away, wait for it and go on behind the last."""
@@ -127,7 +127,7 @@ class Remote:
 
     async def run(self, run_id: str) -> Json:
         """Return a run as it is now."""
-        return self._body(await self._ask("GET", self._path(run_id)))
+        return self._run(await self._ask("GET", self._path(run_id)))
 
     async def markdown(self, run_id: str) -> str:
         """Return the summaries of a run that has some."""
@@ -135,7 +135,7 @@ class Remote:
 
     async def cancel(self, run_id: str) -> Json:
         """Stop a run; return it when it has stopped."""
-        return self._body(await self._ask("POST", self._path(run_id, "/cancel")))
+        return self._run(await self._ask("POST", self._path(run_id, "/cancel")))
 
     async def retry(self, run_id: str) -> Json:
         """Queue a run that failed, is partial or was cancelled once more; return it."""
@@ -146,7 +146,7 @@ class Remote:
                 "finished calls cost nothing a second time."
             )
         self._check(response)
-        return self._body(response)
+        return self._run(response)
 
     async def delete(self, run_id: str) -> None:
         """Delete a run that has ended."""
@@ -155,7 +155,7 @@ class Remote:
     async def page(self, limit: int, status: str | None) -> list[Json]:
         """Return the newest runs, without their documents."""
         wanted = {"limit": limit} | ({"status": status} if status else {})
-        found: list[Json] = self._body(await self._ask("GET", "/v1/runs", params=wanted))["runs"]
+        found: list[Json] = self._body(await self._ask("GET", "/v1/runs", params=wanted), {"runs"})["runs"]
         return found
 
     async def _hand_in(self, path: str, sources: Sequence[Source], options: Json, sent: Sent) -> httpx.Response:
@@ -210,19 +210,27 @@ class Remote:
         if "problem+json" in response.headers.get("content-type", ""):
             with suppress(ValueError):
                 raise refused(response.json())
+        if response.status_code in (401, 403, 407):
+            raise CommandFailed(
+                f"{self.address} lets nobody in without a name and a password: say http://NAME:PASSWORD@HOST.",
+                UNREACHABLE,
+            )
         raise CommandFailed(
             f"{self.address} answers with status {response.status_code} and is not a Precis service: "
             "look at the address that --server or PRECIS_SERVER gives.",
             UNREACHABLE,
         )
 
-    def _body(self, response: httpx.Response) -> Json:
-        return self._json(response.text)
+    def _run(self, response: httpx.Response) -> Json:
+        return self._body(response, {"id", "status", "finished_at", "documents", "progress", "usage", "warnings"})
 
-    def _json(self, text: str) -> Json:
+    def _body(self, response: httpx.Response, fields: Iterable[str]) -> Json:
+        return self._json(response.text, fields)
+
+    def _json(self, text: str, fields: Iterable[str] = ()) -> Json:
         with suppress(ValueError):
             body = json.loads(text)
-            if isinstance(body, dict):
+            if isinstance(body, dict) and set(fields) <= body.keys():
                 return body
         raise CommandFailed(f"{self.address} answers with something else than Precis does.", UNREACHABLE)
 

@@ -2,6 +2,7 @@
 
 import glob
 import os
+import re
 import stat
 import sys
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,8 @@ STANDARD_INPUT = "-"
 # Of a folder, what is read without being named; a file that is named may be of any kind.
 SUFFIXES = {".txt", ".text", ".md", ".markdown", ".mdown", ".rst", ".html", ".htm", ".xhtml", ".pdf"}
 LONGEST_NAME = 200  # characters of a document's id
+
+_NUMBER = re.compile(r"(\d{1,18})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,7 @@ def _named(argument: str, sources: Sources) -> Iterator[Source]:
         yield from _file_or_folder(path, sources)
         return
     # Not `Path.glob`, which takes no pattern that begins with / or holds ..
-    matches = sorted(glob.glob(argument, recursive=True)) if glob.has_magic(argument) else []  # noqa: PTH207
+    matches = sorted(glob.glob(argument, recursive=True), key=_order) if glob.has_magic(argument) else []  # noqa: PTH207
     if not matches:
         missing = "nothing matches this pattern" if glob.has_magic(argument) else "there is no such file or folder"
         raise CommandFailed(f"{printable(argument)}: {missing}.", USAGE)
@@ -114,8 +117,8 @@ def _folder(folder: Path, sources: Sources) -> Iterator[Source]:
         sources.unreadable.append(printable(error.filename))
 
     for place, folders, names in os.walk(folder, onerror=refused):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
+        folders[:] = sorted((name for name in folders if not name.startswith(".")), key=_order)
+        for name in sorted(names, key=_order):
             path = Path(place, name)
             if name.startswith(".") or not path.is_file():
                 continue
@@ -125,6 +128,11 @@ def _folder(folder: Path, sources: Sources) -> Iterator[Source]:
                 sources.unreadable.append(printable(path))
             else:
                 yield Source(printable(path)[-LONGEST_NAME:], path)
+
+
+def _order(name: str) -> list[str | int]:
+    """Return what sorts names as people do: chapter 2 comes before chapter 10."""
+    return [int(part) if part.isdecimal() else part for part in _NUMBER.split(name)]
 
 
 def _standard_input() -> Source:

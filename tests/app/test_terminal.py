@@ -45,6 +45,11 @@ def test_a_folder_gives_its_documents_in_order_without_hidden_and_foreign_ones(h
     assert sources.passed_over == 2
 
 
+def test_numbers_in_names_are_sorted_as_numbers(here: Path) -> None:
+    write(here, "d/chapter 10.txt", "d/chapter 2.txt", "d/2.txt", "d/preface.txt")
+    assert found("d") == found("d/*.txt") == ["d/2.txt", "d/chapter 2.txt", "d/chapter 10.txt", "d/preface.txt"]
+
+
 def test_a_pattern_is_looked_up_here_when_no_shell_has_done_so(here: Path) -> None:
     write(here, "d/a.txt", "d/e/b.txt", "d/c.md")
     assert found("d/**/*.txt") == ["d/a.txt", "d/e/b.txt"]

@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import resource
 import subprocess
 import sys
 from contextlib import suppress
@@ -210,6 +211,13 @@ def test_data_that_are_no_database_are_told_in_a_sentence(precis: Precis, town: 
         assert (done.returncode, done.stdout) == (1, ""), done.stderr
         assert "file is not a database" in flat(done.stderr)
         assert "Traceback" not in done.stderr
+
+
+def test_a_disk_that_is_full_under_the_data_is_told_in_a_sentence(precis: Precis, town: Path) -> None:
+    limits = (8192, resource.getrlimit(resource.RLIMIT_FSIZE)[1])  # of any file, as if no more were free
+    done = precis("summarize", town, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limits))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.fullmatch(r"precis: the database in \S+ cannot be used: .*(disk|full).*", flat(done.stderr))
 
 
 def test_a_data_directory_that_cannot_be_made_is_told_in_a_sentence(precis: Precis, town: Path) -> None:
