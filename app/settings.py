@@ -1,9 +1,9 @@
 """The operator's settings, from the environment and `.env`."""
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AliasChoices, Field, SecretStr, model_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from graphs.models import EMBEDDED
@@ -109,3 +109,17 @@ class Settings(BaseSettings):
     def sqlalchemy_url(self) -> str:
         """The database's address with its async driver."""
         return self.database_url or f"sqlite+aiosqlite:///{self.data_dir.resolve() / 'precis.db'}"
+
+
+class WrongSetting(ValueError):
+    """A setting has a value that it cannot have; the message names it."""
+
+
+def read_settings(**given: Any) -> Settings:
+    """Return the settings: what is given, such as by flags, goes before the environment. Raises `WrongSetting`."""
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise WrongSetting(f"the setting {place} is wrong: {first['msg']}") from None
