@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.store.models import Status
-from graphs.summarize import Options
+from graphs.summarize import Budget, Options
 
 EXAMPLE_TEXT = (
     "The harbour of Ansan was opened to ships in 1923. In its first year it took in forty vessels, most of them "
@@ -138,6 +138,13 @@ class DocumentOut(Body):
     summary: SummaryOut | None
     error: Problem | None
     """Why it failed."""
+
+
+class RetryIn(Body):
+    """How to try a run again."""
+
+    budget: Budget | None = None
+    """A new budget; it counts for the whole run, what it has cost so far included. `null`: as it was."""
 
 
 class ProgressOut(Body):

@@ -18,8 +18,6 @@ from app.store.database import Database
 from app.store.models import DocumentRow, EventRow, Run, Status
 from graphs.summarize import NO_USAGE, Options
 
-QUEUED: dict[str, Any] = {"phase": "queued", "done": 0, "total": 0, "failed": 0, "eta_seconds": None}
-
 
 async def show_run(database: Database, run_id: str) -> RunOut:
     """Return a run with its documents as it is now. Raises `RunNotFound`."""
@@ -79,7 +77,7 @@ def _common(run: Run) -> dict[str, Any]:
         "started_at": run.started_at,
         "finished_at": run.finished_at,
         "options": Options(**run.options),
-        "progress": ProgressOut(**(QUEUED | run.progress)),
+        "progress": ProgressOut(**(runs.NO_PROGRESS | run.progress)),
         "error": run.error and Problem(**run.error),
         "usage": UsageOut(**(NO_USAGE | run.usage)),
     }

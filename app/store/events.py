@@ -7,13 +7,15 @@ row, nothing can be told and not counted, whenever the process is killed.
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Insert, ScalarSelect, Select, Text, bindparam, cast, delete, func, insert, select
+from sqlalchemy import Insert, ScalarSelect, Select, Text, bindparam, cast, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.store.models import CallRow, EventRow, Run, now
 
 FINISHED = "finished"  # the type of the one terminal event
-COUNTED = ("planned", "progress")  # the types whose data hold `progress` and `run_usage`, as of that event
+ENDED = "ended"  # what it becomes when the run is tried again
+RETRIED = "retried"  # the type of the event from which on steps are told anew
+COUNTED = ("planned", "progress", RETRIED)  # the types whose data hold `progress` and `run_usage`, as of that event
 
 
 def appending() -> Insert:
@@ -29,6 +31,13 @@ async def append(session: AsyncSession, run_id: str, type: str, data: dict[str, 
     """Append one event behind the last, inside the caller's transaction."""
     last = await last_seq(session, run_id)
     session.add(EventRow(run_id=run_id, seq=last + 1, type=type, at=now(), step=None, call_key=None, data=data))
+
+
+async def go_on(session: AsyncSession, run_id: str, data: dict[str, Any]) -> None:
+    """Let the events of a run that has ended go on: its end is no longer the last, and what follows is told anew."""
+    end = update(EventRow).where(EventRow.run_id == run_id, EventRow.type == FINISHED)
+    await session.execute(end.values(type=ENDED))
+    await append(session, run_id, RETRIED, data)
 
 
 def after(run_id: str, seq: int, limit: int) -> Select[int, str, str]:
@@ -54,14 +63,20 @@ def counts() -> ScalarSelect[dict[str, Any]]:
 
 
 async def partials(session: AsyncSession, run_id: str, kind: str) -> Sequence[tuple[EventRow, str | None]]:
-    """Return the steps of one kind with what each wrote (None for a failed one), oldest first."""
+    """Return the steps of one kind with what each wrote (None for a failed one), oldest first; of a step that was told
+    again, the last time.
+    """
     query = (
         select(EventRow, CallRow.text)
         .outerjoin(CallRow, CallRow.key == EventRow.call_key)
         .where(EventRow.run_id == run_id, EventRow.type == "progress", EventRow.data["kind"].as_string() == kind)
         .order_by(EventRow.seq)
     )
-    return [(event, text) for event, text in (await session.execute(query)).all()]
+    newest: dict[str | None, tuple[EventRow, str | None]] = {}
+    for event, text in (await session.execute(query)).all():
+        newest.pop(event.step, None)  # so that it comes behind those told meanwhile
+        newest[event.step] = event, text
+    return list(newest.values())
 
 
 async def forget_calls(session: AsyncSession, run_id: str) -> None:

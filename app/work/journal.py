@@ -41,7 +41,9 @@ class Journal:
         """Read what an earlier attempt has told already."""
         for seq, type, step in await self._database.fetch(events.steps_told(self._run_id)):
             self._seq = seq
-            if type in events.COUNTED:
+            if type == events.RETRIED:
+                self._told.clear()
+            elif type in events.COUNTED:
                 self._told.add(step or type)
         for (counts,) in await self._database.fetch(select(events.counts()).where(Run.id == self._run_id)):
             if counts is not None:
