@@ -7,7 +7,20 @@ row, nothing can be told and not counted, whenever the process is killed.
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Insert, ScalarSelect, Select, Text, bindparam, cast, delete, func, insert, select, update
+from sqlalchemy import (
+    Insert,
+    Integer,
+    ScalarSelect,
+    Select,
+    Text,
+    bindparam,
+    cast,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.store.models import CallRow, EventRow, Run, now
@@ -19,11 +32,16 @@ COUNTED = ("planned", "progress", RETRIED)  # the types whose data hold `progres
 
 
 def appending() -> Insert:
-    """Return the statement that appends events of a run, as long as its worker still holds the run."""
+    """Return the statement that appends events of a run, as long as its worker still holds the run, and only behind the
+    event before: when that could not be written, those that were on their way with it must leave no gap.
+    """
     held = select(Run.id).where(Run.id == bindparam("run_id"), Run.attempt == bindparam("attempt")).exists()
+    before = select(EventRow.seq).where(
+        EventRow.run_id == bindparam("run_id"), EventRow.seq == bindparam("seq", type_=Integer) - 1
+    )
     columns = ["run_id", "seq", "type", "at", "step", "call_key", "data"]
     table = EventRow.__table__
-    values = select(*[bindparam(name, type_=table.c[name].type) for name in columns]).where(held)
+    values = select(*[bindparam(name, type_=table.c[name].type) for name in columns]).where(held, before.exists())
     return insert(table).from_select(columns, values)  # type: ignore[arg-type]  # a mapped class's table is a Table
 
 

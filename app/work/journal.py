@@ -29,6 +29,7 @@ class Journal:
         self._seq = 0
         self._told: set[str] = set()  # steps, by id, and "planned"
         self._pending: set[asyncio.Future[None]] = set()
+        self._error: BaseException | None = None  # of the first that could not be written: none behind it can be
         self._started = time.monotonic()
         self._done_before = 0
         self.done = 0
@@ -105,6 +106,8 @@ class Journal:
     def _append(
         self, type: str, data: dict[str, Any], *, step: str | None = None, call_key: str | None = None
     ) -> asyncio.Future[None]:
+        if self._error is not None:
+            raise self._error
         self._seq += 1
         row = {
             "run_id": self._run_id,
@@ -122,6 +125,8 @@ class Journal:
         return written
 
     def _written(self, write: asyncio.Future[None]) -> None:
-        if not write.cancelled() and write.exception() is None:
-            self._pending.discard(write)  # one that failed stays, for flush() to raise
+        if not write.cancelled():
+            self._error = self._error or write.exception()
+            if write.exception() is None:
+                self._pending.discard(write)  # one that failed stays, for flush() to raise
         self._notifier.notify(self._run_id)
