@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Any
@@ -334,6 +335,33 @@ def migrate(
     typer.echo("precis: the database is up to date.", err=True)
 
 
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="The file to write; it must not be there yet.")],
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Where the databases are kept. [PRECIS_DATA_DIR, ./data]")
+    ] = None,
+) -> None:
+    """Copy the database to a file, also while the service runs."""
+    from app.store.backup import back_up
+
+    _copy(back_up, _database(data_dir), file, f"precis: {file} holds the database as it was when this began")
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="A file that `precis backup` has written.")],
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Where the databases are kept. [PRECIS_DATA_DIR, ./data]")
+    ] = None,
+) -> None:
+    """Make the database from a backup, where none is; the next start goes on from there."""
+    from app.store import backup
+
+    database = _database(data_dir)
+    _copy(backup.restore, file, database, f"precis: {database} is as {file}")
+
+
 def main() -> None:
     """Run the command line."""
     # The first process of a container ignores signals that it does not handle, and the server handles them only after
@@ -355,6 +383,31 @@ def _last_words(kind: type[BaseException], error: BaseException, trace: Tracebac
             f"precis: a fault of Precis itself: {kind.__name__}: {said} (PRECIS_LOG_LEVEL=debug shows more)",
             file=sys.stderr,
         )
+
+
+def _database(data_dir: Path | None) -> Path:
+    """Return the path of the SQLite database; another one has tools of its own for this."""
+    from sqlalchemy import make_url
+
+    address = make_url(_settings(data_dir=data_dir).sqlalchemy_url)
+    if address.get_backend_name() != "sqlite" or not address.database:
+        typer.echo("precis: the database is not a SQLite file: use the tools of its server.", err=True)
+        raise typer.Exit(2)
+    return Path(address.database)
+
+
+def _copy(copy: Callable[[Path, Path], int], source: Path, target: Path, done: str) -> None:
+    """Copy a database and say so, or why not; exit code 1."""
+    import sqlite3
+
+    from app.store.backup import BackupRefused
+
+    try:
+        size = copy(source, target)
+    except (BackupRefused, OSError, sqlite3.Error) as error:
+        typer.echo(f"precis: {error}", err=True)
+        raise typer.Exit(1) from None
+    typer.echo(f"{done} ({size:,} bytes).", err=True)
 
 
 def _settings(**given: Any) -> Any:

@@ -36,6 +36,7 @@ def run() -> None:
 
     def on_connect(connection: Any, _: Any) -> None:
         connection.isolation_level = None  # the driver would commit before each DDL statement
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # a new file can give room back; counts before the log
         _use_wal(connection)
 
     def on_begin(connection: Any) -> None:

@@ -34,6 +34,7 @@ class Journal:
         self._pace = Pace()
         self._tree = NO_TREE
         self._level = 0
+        self._error: BaseException | None = None  # of the first that could not be written: none behind it can be
         self.done = 0
         self.failed = 0
         self.total = 0
@@ -44,7 +45,9 @@ class Journal:
         """Read what an earlier attempt has told already."""
         for seq, type, step in await self._database.fetch(events.steps_told(self._run_id)):
             self._seq = seq
-            if type in events.COUNTED:
+            if type == events.RETRIED:
+                self._told.clear()
+            elif type in events.COUNTED:
                 self._told.add(step or type)
         for (counts,) in await self._database.fetch(select(events.counts()).where(Run.id == self._run_id)):
             if counts is not None:
@@ -108,6 +111,8 @@ class Journal:
     def _append(
         self, type: str, data: dict[str, Any], *, step: str | None = None, call_key: str | None = None
     ) -> asyncio.Future[None]:
+        if self._error is not None:
+            raise self._error
         self._seq += 1
         row = {
             "run_id": self._run_id,
@@ -125,6 +130,8 @@ class Journal:
         return written
 
     def _written(self, write: asyncio.Future[None]) -> None:
-        if not write.cancelled() and write.exception() is None:
-            self._pending.discard(write)  # one that failed stays, for flush() to raise
+        if not write.cancelled():
+            self._error = self._error or write.exception()
+            if write.exception() is None:
+                self._pending.discard(write)  # one that failed stays, for flush() to raise
         self._notifier.notify(self._run_id)

@@ -69,6 +69,14 @@ def stored(path: Path, table: str) -> list[dict[str, Any]]:
         return [dict(row) for row in connection.execute(f"SELECT * FROM {table}")]
 
 
+def insert_rows(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        for table, row in ROWS.items():
+            names, marks = ", ".join(row), ", ".join("?" * len(row))
+            connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", list(row.values()))
+        connection.commit()
+
+
 def schema(path: Path) -> list[str]:
     with closing(sqlite3.connect(path)) as connection:
         return [
@@ -124,15 +132,25 @@ def test_processes_that_migrate_at_once_leave_one_whole_schema(path: Path, tmp_p
 
 def test_a_database_of_the_first_revision_keeps_its_data(path: Path) -> None:
     migrate(url_of(path), "0001")
-    with closing(sqlite3.connect(path)) as connection:
-        for table, row in ROWS.items():
-            names, marks = ", ".join(row), ", ".join("?" * len(row))
-            connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", list(row.values()))
-        connection.commit()
+    insert_rows(path)
     migrate(url_of(path))
     for table, row in ROWS.items():
         (found,) = stored(path, table)
         assert {name: found.get(name) for name in row} == row
+
+
+def test_the_size_of_runs_that_were_there_is_known(path: Path) -> None:
+    migrate(url_of(path), "0002")
+    insert_rows(path)
+    migrate(url_of(path))
+    (run,) = stored(path, "runs")
+    assert run["text_bytes"] == len("본문".encode())
+
+
+def test_a_new_database_can_give_room_back(path: Path) -> None:
+    migrate(url_of(path))
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA auto_vacuum").fetchone() == (2,)  # incremental
 
 
 def test_the_migrations_are_one_line_with_one_head() -> None:
