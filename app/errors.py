@@ -14,6 +14,7 @@ PrecisError
 │   └── PlanImpossible           422
 ├── NotFound                     404
 │   ├── RunNotFound
+│   ├── DocumentNotFound
 │   └── PageNotFound
 ├── MethodNotAllowed             405
 ├── Conflict                     409
@@ -153,6 +154,10 @@ class NotFound(PrecisError):
 
 class RunNotFound(NotFound):
     """No run has this id."""
+
+
+class DocumentNotFound(NotFound):
+    """The run has no document of this id."""
 
 
 class PageNotFound(NotFound):

@@ -9,8 +9,10 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi_swagger import patch_fastapi
 
-from app.api import health, models, plans, runs, stream
+from app.api import documents, health, models, plans, runs, stream
+from app.api.events import event_components
 from app.api.limits import BodyLimit
+from app.api.page import install_page
 from app.api.problems import install_problem_handlers
 from app.api.schemas import BatchIn
 from app.bootstrap import bootstrap
@@ -61,10 +63,12 @@ def create_app(settings: Settings) -> FastAPI:
     )
     install_problem_handlers(app)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
-    for module in (runs, stream, plans, models, health):
+    for module in (runs, documents, stream, plans, models, health):
         app.include_router(module.router)
+    install_page(app)
     patch_fastapi(
         app,
+        redirect_from_root_to_docs=False,
         title="Precis",
         swagger_ui_parameters={"tryItOutEnabled": True, "defaultModelsExpandDepth": 0, "displayRequestDuration": True},
     )
@@ -91,7 +95,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
     )
     schema = BatchIn.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas = document["components"]["schemas"]
-    schemas |= schema.pop("$defs") | {"BatchIn": schema}
+    schemas |= event_components() | schema.pop("$defs") | {"BatchIn": schema}
     for unused in (
         "HTTPValidationError",
         "ValidationError",
@@ -102,8 +106,4 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
             invalid = operation.get("responses", {}).get("422", {}).get("content", {})
             if "application/json" in invalid:
                 operation["responses"].pop("422")
-            for response in operation["responses"].values():
-                for content in response.get("content", {}).values():
-                    if content.pop("itemSchema", None):  # a word of OpenAPI 3.2
-                        content["schema"] = {"type": "string"}
     return document

@@ -114,12 +114,20 @@ async def list_runs(
     services: ServicesDep,
     before: Annotated[str | None, Query(max_length=100, description="The `next` of the page before.")] = None,
     status: Annotated[Status | None, Query(description="Only runs of this status.")] = None,
+    search: Annotated[
+        str | None,
+        Query(max_length=200, description="Only runs with a document whose title holds this.", examples=["harbour"]),
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=500, description="The most runs of one page.")] = 50,
 ) -> RunPage:
     """Return runs, newest first, without their documents and summaries."""
     async with services.database.read() as session:
-        found = await runs.page(session, "", before=before, status=status, limit=limit)
-    return RunPage(runs=[run_head(run) for run in found], next=found[-1].id if len(found) == limit else None)
+        found = await runs.page(session, "", before=before, status=status, search=search, limit=limit)
+        titles = await runs.first_titles(session, [run.id for run in found])
+    return RunPage(
+        runs=[run_head(run, titles.get(run.id, "")) for run in found],
+        next=found[-1].id if len(found) == limit else None,
+    )
 
 
 @router.get("/{run_id}", summary="Look at a run", responses=problems(RunNotFound))
@@ -172,11 +180,22 @@ async def delete_run(run: ExistingRun, services: ServicesDep) -> None:
     await forget_checkpoints(run.id, services.resources)
 
 
-@router.get("/{run_id}/chunks", summary="See every chunk's partial summary", responses=problems(RunNotFound))
-async def list_chunks(run: ExistingRun, services: ServicesDep) -> ChunkPage:
+@router.get(
+    "/{run_id}/chunks", summary="See every chunk's partial summary", responses=problems(RunNotFound, InvalidFields)
+)
+async def list_chunks(
+    run: ExistingRun,
+    services: ServicesDep,
+    document: Annotated[
+        str | None, Query(max_length=300, description="Only chunks of the document of this id.", examples=["harbour"])
+    ] = None,
+    part: Annotated[
+        int | None, Query(ge=0, lt=2**31, description="Only the chunk of this place in its document.", examples=[0])
+    ] = None,
+) -> ChunkPage:
     """Return the chunks that have been read so far, each with its span and its partial summary."""
     async with services.database.read() as session:
-        found = await events.partials(session, run.id, "map")
+        found = await events.partials(session, run.id, "map", document=document, part=part)
     return ChunkPage(chunks=[chunk_out(event, text) for event, text in found])
 
 

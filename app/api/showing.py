@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from pydantic import TypeAdapter
+
+from app.api.facets import Facets
 from app.api.schemas import (
     ChunkOut,
     CoverageOut,
@@ -18,6 +21,7 @@ from app.store.database import Database
 from app.store.models import DocumentRow, EventRow, Run, Status
 from graphs.summarize import NO_USAGE, Options
 
+_FACETS = TypeAdapter(Facets)
 QUEUED: dict[str, Any] = {"phase": "queued", "done": 0, "total": 0, "failed": 0, "eta_seconds": None}
 
 
@@ -35,14 +39,16 @@ def run_out(run: Run, documents: list[DocumentOut]) -> RunOut:
         **_common(run),
         documents=documents,
         summary=_summary(run.summary),
+        variants=[SummaryOut(**summary) for summary in run.variants or []],
+        facets=_FACETS.validate_python(run.facets or {}),
         coverage=run.coverage and CoverageOut(**run.coverage),
         warnings=run.warnings,
     )
 
 
-def run_head(run: Run) -> RunHead:
-    """Return a run as the list shows it."""
-    return RunHead(**_common(run), documents=run.documents)
+def run_head(run: Run, title: str) -> RunHead:
+    """Return a run as the list shows it, with the title of its first document."""
+    return RunHead(**_common(run), title=title, documents=run.documents)
 
 
 def document_out(row: DocumentRow) -> DocumentOut:
@@ -58,6 +64,7 @@ def document_out(row: DocumentRow) -> DocumentOut:
         chunks=row.chunks,
         failed_chunks=row.failed_chunks,
         summary=_summary(row.summary),
+        facets=_FACETS.validate_python(row.facets or {}),
         error=row.error and Problem(**row.error),
     )
 
@@ -69,6 +76,11 @@ def chunk_out(event: EventRow, text: str | None) -> ChunkOut:
     shown = {name: data[name] for name in ("document", "part", "start", "end", "status", "error", "message", "seconds")}
     tokens = {name: usage[name] for name in ("prompt_tokens", "completion_tokens")}
     return ChunkOut(**shown, **tokens, remembered=bool(usage["remembered"]), text=text)
+
+
+def counts_of(run: Run) -> dict[str, Any]:
+    """Return a run's progress and usage as events tell them."""
+    return {"progress": QUEUED | run.progress, "run_usage": NO_USAGE | run.usage}
 
 
 def _common(run: Run) -> dict[str, Any]:

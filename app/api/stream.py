@@ -1,27 +1,61 @@
 """Watch a run as server-sent events."""
 
+import asyncio
+import json
+import logging
 import re
-from collections.abc import AsyncIterator
-from typing import Annotated
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Header
-from fastapi.sse import EventSourceResponse, ServerSentEvent
+from fastapi import APIRouter, Header, Query
+from fastapi.responses import StreamingResponse
+from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
+from sqlalchemy import Row
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.api.dependencies import ExistingRun, ServicesDep
+from app.api.events import Gathered, stream_schema
 from app.api.problems import problems
-from app.errors import RunNotFound
+from app.api.showing import counts_of
+from app.bootstrap import Services
+from app.errors import InvalidFields, RunNotFound
 from app.store import events, runs
+from app.store.database import to_json
+from app.store.models import Run
 from app.work.notifier import wait
 
 router = APIRouter(prefix="/v1/runs", tags=["runs"])
+logger = logging.getLogger(__name__)
 
 SEQ = re.compile(r"[0-9]{1,15}")
-EVENTS_AT_ONCE = 200  # read from the database; a slow client holds no more than this in memory
+ROWS_AT_ONCE = 2_000  # read from the database; a slow client holds no more than this in memory
+PROGRESS_SECONDS = 0.27  # between two `progress` events: never more than four in a second
 RETRY_MILLISECONDS = 1_000  # after which a browser comes back
+KEEP_ALIVE_SECONDS = 15.0  # of silence, before a comment keeps proxies from closing the connection
+
+STREAM: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The events, as long as the run goes on.",
+        "content": {"text/event-stream": {"schema": stream_schema()}},
+    }
+}
+
+
+class EventStream(StreamingResponse):
+    """A stream of server-sent events.
+
+    FastAPI's own way of streaming them logs a trace whenever a client leaves while it waits.
+    """
+
+    media_type = "text/event-stream"
 
 
 @router.get(
-    "/{run_id}/stream", summary="Watch a run", response_class=EventSourceResponse, responses=problems(RunNotFound)
+    "/{run_id}/stream",
+    summary="Watch a run",
+    response_class=EventStream,
+    responses={**STREAM, **problems(RunNotFound, InvalidFields)},
 )
 async def stream_run(
     run: ExistingRun,
@@ -30,33 +64,103 @@ async def stream_run(
         str | None,
         Header(description="The id of the last event you have seen; what follows it is sent.", examples=["7"]),
     ] = None,
-) -> AsyncIterator[ServerSentEvent]:
-    """Send every event of the run as it happens, and those that were before.
+    after: Annotated[
+        int, Query(ge=0, lt=10**15, description="The same, for clients that cannot set a header.", examples=[0])
+    ] = 0,
+) -> EventStream:
+    """Send what has happened so far, then what happens, until the run ends.
 
-    `queued`, `planned` (calls and token bounds), `progress` (each finished call, with the run's progress and usage as
-    of then), `document` (its summary), and last `finished` (the status); `id` numbers them without a gap. A browser's
-    `EventSource` comes back by itself and misses nothing. `goodbye` says that the service stops; come back then, too.
+    `queued`; `planned`, with the tree of calls; `progress`, at most four a second, with every call that ended since the
+    event before; `document`, with its summary, as soon as that is written; last `finished`. `goodbye` says that the
+    service stops.
+
+    `id` counts what was told: an event's id is that of the event before, plus the number of its `steps`, plus one
+    unless it is a `progress`. So a browser's `EventSource`, which comes back by itself, misses nothing and sees nothing
+    twice. A comment every 15 seconds keeps the connection open.
+
+    curl: `curl -N http://127.0.0.1:8000/v1/runs/$ID/stream`
+
+    Python: `with httpx.stream("GET", f"{url}/v1/runs/{id}/stream", timeout=None) as answer:` and then
+    `for line in answer.iter_lines(): ...`
+
+    Browser: `new EventSource("/v1/runs/" + id + "/stream").addEventListener("progress", event => ...)`
     """
-    seq = int(last_event_id) if last_event_id and SEQ.fullmatch(last_event_id) else 0
-    yield ServerSentEvent(retry=RETRY_MILLISECONDS)
+    seq = int(last_event_id) if last_event_id and SEQ.fullmatch(last_event_id) else after
+    return EventStream(_told(run, services, seq), headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
+
+
+async def _told(run: Run, services: Services, seq: int) -> AsyncIterator[bytes]:
+    """Yield the stream, from behind the event `seq` to the end of the run or of the service."""
+    yield format_sse_event(retry=RETRY_MILLISECONDS)
+    gathered = Gathered(counts_of(run))
+    gate: dict[str, Any] | None = None
     has_ended = False
+    sent_at = time.monotonic()
     while True:
         waiter = services.notifier.waiter(run.id)
-        found = await services.database.fetch(events.after(run.id, seq, EVENTS_AT_ONCE))
-        for event in found:
-            # Not `data=`, which would write the JSON anew, every Korean letter as six characters of escape.
-            yield ServerSentEvent(id=str(event.seq), event=event.type, raw_data=event.data)
-            seq = event.seq
-        if found and found[-1].type == events.FINISHED:
+        try:
+            rows = await services.database.fetch(events.after(run.id, seq, ROWS_AT_ONCE))
+        except SQLAlchemyError as error:  # the client comes back for what is left
+            logger.error("the stream of run %s breaks off: %s", run.id, error)
             return
-        if has_ended and not found:
+        before, gate = gate, _gate(run, services)
+        for sent in _events(rows, gathered, gate):
+            yield sent
+        if rows:
+            seq, sent_at = rows[-1].seq, time.monotonic()
+            if rows[-1].type == events.FINISHED:
+                return
+        elif has_ended:
             return
+        elif gate and gate != before and gathered.is_planned:
+            yield _progress(gathered, gate, None)
+            sent_at = time.monotonic()
+        elif time.monotonic() - sent_at >= KEEP_ALIVE_SECONDS:
+            yield KEEPALIVE_COMMENT
+            sent_at = time.monotonic()
         if services.stopping.is_set():
-            yield ServerSentEvent(event="goodbye", data={"reason": "the service is stopping"})
+            yield _event("goodbye", '{"reason":"the service is stopping"}', None)
             return
-        if not found:
-            # A client that comes back after the end, or whose run was deleted, must not wait for ever; one look more
-            # takes what was told since the one above.
-            has_ended = await runs.has_ended(services.database, run.id)
-            if not has_ended:
-                await wait(waiter)
+        if rows:
+            await asyncio.sleep(PROGRESS_SECONDS)
+            continue
+        # A client that comes back after the end, or whose run was deleted, must not wait for ever; one look more takes
+        # what was told since the one above.
+        has_ended = await runs.has_ended(services.database, run.id)
+        if not has_ended:
+            await wait(waiter)
+
+
+def _events(rows: Sequence[Row[int, str, str]], gathered: Gathered, gate: dict[str, Any] | None) -> Iterator[bytes]:
+    """Yield the events of rows that were read at once: a `progress` for all steps that no other event takes along."""
+    for seq, type, data in rows:
+        if type == "progress":
+            gathered.add(seq, json.loads(data))
+        elif type == events.FINISHED:
+            if gathered:
+                yield _progress(gathered, gate, gathered.seq)
+            yield _event(type, data, seq)
+        elif type == "document" or gathered:
+            yield _event(type, to_json(json.loads(data) | {"steps": gathered.take()}), seq)
+        else:
+            if type == "planned":
+                gathered.count(json.loads(data))
+            yield _event(type, data, seq)
+    if gathered:
+        yield _progress(gathered, gate, gathered.seq)
+
+
+def _progress(gathered: Gathered, gate: dict[str, Any] | None, seq: int | None) -> bytes:
+    return _event("progress", to_json(gathered.counts | {"steps": gathered.take(), "gate": gate}), seq)
+
+
+def _event(type: str, data: str, seq: int | None) -> bytes:
+    return format_sse_event(event=type, data_str=data, id=None if seq is None else str(seq))
+
+
+def _gate(run: Run, services: Services) -> dict[str, Any] | None:
+    """Return the gate of the run's provider as it is now; None when the run is not driven here."""
+    if not services.worker.drives(run.id):
+        return None
+    gate = services.resources.calls.gate(str(run.options["model"]).partition(":")[0])
+    return {"in_flight": gate.in_flight, "waiting": gate.waiting, "paused_seconds": round(gate.paused_seconds, 1)}

@@ -53,14 +53,22 @@ def counts() -> ScalarSelect[dict[str, Any]]:
     return counted.order_by(EventRow.seq.desc()).limit(1).correlate(Run).scalar_subquery()
 
 
-async def partials(session: AsyncSession, run_id: str, kind: str) -> Sequence[tuple[EventRow, str | None]]:
-    """Return the steps of one kind with what each wrote (None for a failed one), oldest first."""
+async def partials(
+    session: AsyncSession, run_id: str, kind: str, **wanted: str | int | None
+) -> Sequence[tuple[EventRow, str | None]]:
+    """Return the steps of one kind with what each wrote (None for a failed one), oldest first; only those whose data
+    hold what is `wanted`, where that is not None.
+    """
     query = (
         select(EventRow, CallRow.text)
         .outerjoin(CallRow, CallRow.key == EventRow.call_key)
         .where(EventRow.run_id == run_id, EventRow.type == "progress", EventRow.data["kind"].as_string() == kind)
         .order_by(EventRow.seq)
     )
+    for name, value in wanted.items():
+        if value is not None:
+            held = EventRow.data[name]
+            query = query.where((held.as_integer() if isinstance(value, int) else held.as_string()) == value)
     return [(event, text) for event, text in (await session.execute(query)).all()]
 
 

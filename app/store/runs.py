@@ -5,12 +5,26 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Select, Table, and_, bindparam, case, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import set_committed_value
 
-from app.errors import IdempotencyKeyReused, RunNotFound
+from app.errors import DocumentNotFound, IdempotencyKeyReused, RunNotFound
 from app.store import events
 from app.store.database import Database
 from app.store.models import DocumentRow, Run, Status, now
@@ -104,21 +118,48 @@ async def has_ended(database: Database, id: str) -> bool:
 
 
 async def page(
-    session: AsyncSession, owner: str, *, before: str | None, status: Status | None, limit: int
+    session: AsyncSession,
+    owner: str,
+    *,
+    before: str | None,
+    status: Status | None,
+    search: str | None = None,
+    limit: int,
 ) -> Sequence[Run]:
-    """Return runs, newest first, older than the run `before`."""
+    """Return runs, newest first, older than the run `before`, with a document whose title holds `search`."""
     query = _RUNS.where(Run.owner == owner).order_by(Run.id.desc()).limit(limit)
     if before is not None:
         query = query.where(Run.id < before)
     if status is not None:
         query = query.where(Run.status == status)
+    if search:
+        titled = and_(DocumentRow.run_id == Run.id, DocumentRow.title.icontains(search, autoescape=True))
+        query = query.where(select(DocumentRow.run_id).where(titled).exists())
     return await _counted(session, query)
+
+
+async def first_titles(session: AsyncSession, ids: Sequence[str]) -> dict[str, str]:
+    """Return the title of each run's first document."""
+    first = and_(DocumentRow.run_id.in_(ids), DocumentRow.position == 0)
+    found = (await session.execute(select(DocumentRow.run_id, DocumentRow.title).where(first))).all()
+    return {row.run_id: row.title for row in found}
 
 
 async def documents_of(session: AsyncSession, run_id: str) -> Sequence[DocumentRow]:
     """Return a run's documents in the caller's order, without their texts."""
     query = select(DocumentRow).where(DocumentRow.run_id == run_id).order_by(DocumentRow.position)
     return (await session.scalars(query)).all()
+
+
+async def passage(database: Database, run_id: str, id: str, start: int, end: int) -> Row[str, int, list[Any], str]:
+    """Return title, characters, pages and a part of the text of a document. Raises `DocumentNotFound`."""
+    row = DocumentRow
+    part = func.substr(row.text, start + 1, max(0, end - start)).label("text")
+    query = select(row.title, row.characters, row.pages, part).where(row.run_id == run_id, row.id == id)
+    found = await database.fetch(query)
+    if not found:
+        raise DocumentNotFound
+    return found[0]
 
 
 def texts_of(run_id: str) -> Select[int, str, str, list[Any], str]:

@@ -57,7 +57,8 @@ class Kept:
         wanted = Status(status) if status else None
         async with self._database.read() as session:
             found = await runs.page(session, "", before=None, status=wanted, limit=limit)
-        return [run_head(run).model_dump(mode="json") for run in found]
+            titles = await runs.first_titles(session, [run.id for run in found])
+        return [run_head(run, titles.get(run.id, "")).model_dump(mode="json") for run in found]
 
     async def run(self, run_id: str) -> Json:
         """Return a run as it is now."""

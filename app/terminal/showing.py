@@ -53,9 +53,13 @@ def plan_tree(plan: Json) -> Tree:
         maps.add(Text(f"… {len(documents) - MOST_DOCUMENTS:,} more", style="dim"))
     if plan["merges"]:
         tree.add(f"merge in {_count(plan['merges'], 'call')}, {_count(plan['depth'], 'level')} deep with the reading")
+    if plan.get("verbatim"):
+        tree.add(f"pass {_count(plan['verbatim'], 'document')} on as they are, so short are they")
     if plan.get("facets"):
-        tree.add(f"look at facets in {_count(plan['facets'], 'call')}")
-    tree.add(f"in all at most {_bill(plan)}")
+        tree.add(f"read facets in {_count(plan['facets'], 'call')}")
+    if plan.get("extra_calls"):
+        tree.add(f"mend language and length in at most {_count(plan['extra_calls'], 'call')} more")
+    tree.add(f"in all {_bill(plan)}")
     return tree
 
 
@@ -75,12 +79,15 @@ def _planned(documents: Sequence[Json]) -> Iterator[Text]:
 
 def _bill(plan: Json) -> str:
     parts = [_count(plan["calls"], "call")]
-    if plan["prompt_tokens"]:
-        parts.append(f"{plan['prompt_tokens']:,} + {plan['completion_tokens']:,} tokens")
-        usd = plan["most_usd"]
-        parts.append("cost not known" if usd is None else dollars(usd))
+    if not plan["prompt_tokens"]:
+        return f"{parts[0]}, nothing to pay"
+    parts.append(f"at most {plan['prompt_tokens']:,} + {plan['completion_tokens']:,} tokens")
+    expected, most = plan.get("expected_usd"), plan["most_usd"]
+    if most is None:
+        parts.append("cost not known")
     else:
-        parts.append("nothing to pay")
+        parts += [f"about {dollars(expected)}"] if expected is not None else []
+        parts.append(f"at most {dollars(most)}")
     return ", ".join(parts)
 
 

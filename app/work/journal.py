@@ -1,7 +1,6 @@
 """The events of one run, as its executor writes them: numbered without a gap, each step told once, progress counted."""
 
 import asyncio
-import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,9 +10,12 @@ from app.store import events
 from app.store.database import Database
 from app.store.models import Run
 from app.work.notifier import Notifier
+from app.work.pace import Pace
+from app.work.tree import Tree
 from graphs.summarize import NO_USAGE, PlanCost, StepReport, add_usage
 
 _APPEND: Insert = events.appending()
+NO_TREE = Tree([], [], {})
 
 
 class Journal:
@@ -29,8 +31,9 @@ class Journal:
         self._seq = 0
         self._told: set[str] = set()  # steps, by id, and "planned"
         self._pending: set[asyncio.Future[None]] = set()
-        self._started = time.monotonic()
-        self._done_before = 0
+        self._pace = Pace()
+        self._tree = NO_TREE
+        self._level = 0
         self.done = 0
         self.failed = 0
         self.total = 0
@@ -48,14 +51,16 @@ class Journal:
                 progress = counts["progress"]
                 self.phase, self.done, self.failed = progress["phase"], progress["done"], progress["failed"]
                 self.usage = counts["run_usage"]
-        self._done_before = self.done
 
-    def planned(self, cost: PlanCost) -> None:
-        """Tell what the plan asks for."""
-        self.total = cost.maps + cost.merges
+    def planned(self, cost: PlanCost, tree: Tree = NO_TREE) -> None:
+        """Tell what the plan asks for, and its shape."""
+        self.total = cost.steps
+        self._tree = tree
+        self._pace = Pace()  # planning is no measure of the calls
         if "planned" not in self._told:
             self._told.add("planned")
-            self._append("planned", cost._asdict() | self._counts())
+            shape = {"documents": tree.documents, "levels": tree.levels}
+            self._append("planned", cost._asdict() | shape | self._counts())
 
     def report(self, report: StepReport) -> asyncio.Future[None] | None:
         """Tell that a step is done; a step that was told before, by a worker that did not finish the run, is not told
@@ -65,10 +70,12 @@ class Journal:
             return None
         self._told.add(report["step"])
         self.phase = report["kind"]
-        self.done += 1
+        self.done += report["kind"] != "review"  # which is no step of the plan
         self.failed += report["status"] == "failed"
         self.usage = add_usage(self.usage, report["usage"])
-        data: dict[str, Any] = {**report, **self._counts()}
+        self._pace.ended(report["seconds"], remembered=bool(report["usage"]["remembered"]))
+        self._level = self._tree.level_of.get(report["step"], 0)
+        data: dict[str, Any] = {**report, "level": self._level, **self._counts()}
         del data["step"], data["key"], data["text"]  # the first two are columns, texts have an event of their own
         written = self._append("progress", data, step=report["step"], call_key=report["key"])
         if report["is_summary"] and report["document"] is not None and report["text"] is not None:
@@ -91,10 +98,8 @@ class Journal:
             await asyncio.gather(*self._pending)
 
     def _eta_seconds(self) -> float | None:
-        fresh = self.done - self._done_before
-        if not fresh or not self.total:
-            return None
-        return round((time.monotonic() - self._started) / fresh * max(0, self.total - self.done), 1)
+        left = max(0, self.total - self.done)
+        return self._pace.eta_seconds(left, len(self._tree.levels) + 1 - self._level) if self.total else None
 
     def _counts(self) -> dict[str, Any]:
         """What every event of the types `COUNTED` holds: the run shows the newest."""

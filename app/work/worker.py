@@ -52,6 +52,10 @@ class Worker:
         """Look at the database now rather than at the next poll."""
         self._woken.set()
 
+    def drives(self, run_id: str) -> bool:
+        """Tell whether a run is being driven here, and not waiting or in another process."""
+        return run_id in self._driven
+
     def stop(self) -> None:
         """Make `run` give back what is under way, and return.
 

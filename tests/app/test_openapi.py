@@ -1,5 +1,6 @@
 """The OpenAPI document is valid, complete and true."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from tests.app import ENGLISH, WAIT
+from tests.app import ENGLISH, KOREAN, WAIT
 
 Json = dict[str, Any]
 
@@ -137,6 +138,24 @@ def test_the_multipart_example_is_accepted_as_it_is(client: httpx.Client, docume
     assert response.json()["options"]["length"] == "short"
 
 
+def test_every_event_of_a_stream_is_as_its_schema_says(client: httpx.Client, document: Json) -> None:
+    content = document["paths"]["/v1/runs/{run_id}/stream"]["get"]["responses"]["200"]["content"]
+    schema = content["text/event-stream"]["schema"]
+    assert schema["contentMediaType"] == "text/event-stream"
+    kinds = {kind["properties"]["event"]["const"]: kind for kind in schema["contentSchema"]["items"]["oneOf"]}
+    assert set(kinds) == {"queued", "planned", "progress", "document", "finished", "goodbye"}
+    body = {"documents": [{"text": ENGLISH}, {"text": KOREAN}], "options": {"strategy": "map_reduce"}}
+    id = client.post("/v1/runs", json=body, headers=WAIT).json()["id"]
+    seen = set()
+    for block in client.get(f"/v1/runs/{id}/stream").text.strip().split("\n\n")[1:]:
+        event = dict(line.partition(": ")[::2] for line in block.splitlines())
+        validator(document, schema["contentSchema"]["items"]).validate(event)
+        data = kinds[event["event"]]["properties"]["data"]["contentSchema"]
+        validator(document, data).validate(json.loads(event["data"]))
+        seen.add(event["event"])
+    assert seen == set(kinds) - {"goodbye"}
+
+
 def test_every_error_is_a_problem_with_an_example_of_each_kind(document: Json) -> None:
     for name, operation in operations(document):
         for status, response in operation["responses"].items():
@@ -169,6 +188,8 @@ def test_the_answers_are_as_their_schemas_say(client: httpx.Client, document: Js
     reads = ["/v1/runs", "/v1/runs/{run_id}", "/v1/runs/{run_id}/wait", "/v1/runs/{run_id}/chunks", "/v1/models"]
     reads += ["/healthz", "/readyz"]
     answers = [(path, "get", client.get(path.replace("{run_id}", id))) for path in reads]
+    passage = client.get(f"/v1/runs/{id}/text", params={"document": "1", "end": 40})
+    answers += [("/v1/runs/{run_id}/text", "get", passage)]
     answers += [("/v1/plans", "post", client.post("/v1/plans", json=body))]
     for path, method, response in answers:
         assert response.status_code == 200, path

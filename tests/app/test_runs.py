@@ -13,6 +13,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from graphs.evidence.marks import read_marks
 from tests.app import ENGLISH, KOREAN, PROBLEM, WAIT, chapters, write_pdf
 from tests.model_server import ModelServer
 from tests.service import Service, wait_until
@@ -517,7 +518,7 @@ def test_a_model_that_answers_with_markup_gets_none_of_it_into_the_page(
     said = "# Big\n\n**Bold** and " + " ".join(HOSTILE)
     model_server.fault("say", times=-1, content=said)
     run = post(client, {"text": new_text(3), "title": "![x](http://evil.example)"}, model="openai:fake")
-    assert run["summary"]["text"] == said
+    assert run["summary"]["text"] == read_marks(said).text
     page = Page(read_summary(client, run["id"], "text/html").text)
     assert page.tags <= TEXT_TAGS
     assert page.attributes <= {"charset", "name", "content", "lang", "class"}
@@ -531,3 +532,14 @@ def test_a_hostile_title_is_not_taken_for_markdown(client: httpx.Client) -> None
     page = Page(read_summary(client, run["id"], "text/html").text)
     assert title in page.text
     assert not page.tags & {"em", "code", "a", "img", "script"}
+
+
+def test_the_list_is_searched_by_the_titles_of_documents(client: httpx.Client) -> None:
+    name = f"100%_{uuid4().hex[:8]}"
+    documents = [{"title": "Cover letter", "text": ENGLISH}, {"title": f"Report {name} Ä", "text": KOREAN}]
+    id = client.post("/v1/runs", json={"documents": documents}, headers=WAIT).json()["id"]
+    for search in (name, name.upper(), f"report {name[:6]}"):
+        found = client.get("/v1/runs", params={"search": search}).json()["runs"]
+        assert [(run["id"], run["title"], run["documents"]) for run in found] == [(id, "Cover letter", 2)]
+    assert client.get("/v1/runs", params={"search": name.replace("_", "%")}).json()["runs"] == []
+    assert client.get("/v1/runs", params={"search": name, "status": "failed"}).json()["runs"] == []

@@ -1,6 +1,7 @@
 """A run as server-sent events: every event once, in order, whenever a client comes and however often it comes back."""
 
 import json
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -75,18 +76,86 @@ def test_the_events_tell_the_run_from_queued_to_finished_in_order(client: httpx.
     assert set(types[2:-1]) == {"progress", "document"}
     assert told[0].data == {"documents": 2}
     assert told[1].data["maps"] + told[1].data["merges"] == run["progress"]["total"]
-    progress = [event.data["progress"]["done"] for event in told if event.type == "progress"]
-    assert progress == list(range(1, run["progress"]["total"] + 1))
+    assert told[1].data["documents"] == [{"id": id, "chunks": 1, "merges": 0} for id in ("1", "2")]
+    assert told[1].data["levels"] == [1]
+    steps = [step for event in told for step in event.data.get("steps", [])]
+    assert [(step["kind"], step["document"], step["level"]) for step in steps[-1:]] == [("reduce", None, 1)]
+    assert sorted((step["kind"], step["document"]) for step in steps[:-1]) == [("map", "1"), ("map", "2")]
+    progress = [event.data["progress"] for event in told if event.type == "progress"]
+    assert progress[-1] | {"eta_seconds": 0} == {
+        "phase": "reduce",
+        "done": 3,
+        "total": 3,
+        "failed": 0,
+        "eta_seconds": 0,
+    }
     summaries = {event.data["id"]: event.data["text"] for event in told if event.type == "document"}
     assert summaries == {document["id"]: document["summary"]["text"] for document in run["documents"]}
     assert told[-1].data == {"status": "succeeded", "error": None}
 
 
-def test_the_ids_count_from_one_without_a_gap_and_finished_comes_once(client: httpx.Client) -> None:
-    told = watch(client, post(client, new_text(8), KOREAN, strategy="map_reduce"))
-    assert len(told) > 8
-    assert [event.id for event in told] == list(range(1, len(told) + 1))
+def assert_whole(told: list[Event], seen: int = 0) -> None:
+    """Assert that a client that had seen so much was told all the rest, once and in order."""
+    for event in told:
+        seen += len(event.data.get("steps", [])) + (event.type != "progress")
+        assert event.id == seen, event
     assert [event.type for event in told].count("finished") == 1
+
+
+def steps_of(told: list[Event]) -> list[tuple[str, str | None, int, int]]:
+    """Every call that the events tell of."""
+    steps = [step for event in told for step in event.data.get("steps", [])]
+    return [(step["kind"], step["document"], step["start"], step["end"]) for step in steps]
+
+
+def test_the_ids_count_what_was_told_without_a_gap_and_finished_comes_once(client: httpx.Client) -> None:
+    id = post(client, new_text(8), KOREAN, strategy="map_reduce")
+    told = watch(client, id)
+    assert_whole(told)
+    steps = steps_of(told)
+    assert len(steps) == len(set(steps)) == client.get(f"/v1/runs/{id}").json()["progress"]["total"] > 8
+
+
+def test_a_run_of_any_size_tells_its_progress_at_most_four_times_a_second(
+    client: httpx.Client, model_server: ModelServer
+) -> None:
+    model_server.latency(0.05)
+    id = start(client, new_text(200))
+    came = []
+    with client.stream("GET", f"/v1/runs/{id}/stream") as response:
+        for event in events(response):
+            came.append((time.monotonic(), event))
+    assert_whole([event for _, event in came if event.id is not None])
+    at = [moment for moment, event in came if event.type == "progress"]
+    assert len(at) >= 3
+    assert all(later - earlier > 0.9 for earlier, later in zip(at, at[4:], strict=False)), at
+
+
+def test_a_progress_says_what_waits_at_the_gate(client: httpx.Client, model_server: ModelServer) -> None:
+    model_server.hold(after=1)
+    id = start(client, new_text(80))
+    with client.stream("GET", f"/v1/runs/{id}/stream") as response:
+        for event in events(response):
+            if event.type == "progress" and event.data["gate"] and event.data["gate"]["waiting"]:
+                break
+        assert event.data["gate"]["in_flight"] > 0
+    model_server.release()
+    told = watch(client, id)
+    assert told[-1].type == "finished"
+    assert all(event.data["gate"] is None for event in told[-2:-1] if event.type == "progress")
+
+
+def test_a_client_that_leaves_leaves_no_trace_in_the_log(tmp_path: Path, model_server: ModelServer) -> None:
+    settings = {"OPENAI_API_KEY": "test", "OPENAI_BASE_URL": model_server.base_url}
+    model_server.hold()
+    with Service(tmp_path / "data", **settings) as service, service.client() as client:
+        id = start(client, new_text(3))
+        for _ in range(5):
+            with client.stream("GET", f"/v1/runs/{id}/stream") as response:
+                assert next(events(response)).type == "queued"
+        model_server.release()
+        assert watch(client, id)[-1].type == "finished"
+    assert "Traceback" not in service.log_path.read_text()
 
 
 def test_the_stream_is_one_that_browsers_and_proxies_pass_on(client: httpx.Client) -> None:
@@ -96,16 +165,19 @@ def test_the_stream_is_one_that_browsers_and_proxies_pass_on(client: httpx.Clien
         assert next(response.iter_lines()) == "retry: 1000"
 
 
-@pytest.mark.parametrize("seen", [0, 1, 3])
+@pytest.mark.parametrize("seen", [0, 1, 2, 3, 7])
 def test_a_client_that_comes_back_gets_what_it_has_not_seen(client: httpx.Client, seen: int) -> None:
-    id = post(client, ENGLISH)
-    told = watch(client, id)
-    assert watch(client, id, last=str(seen)) == told[seen:]
+    id = post(client, new_text(8), strategy="map_reduce")
+    told = watch(client, id, last=str(seen))
+    assert_whole(told, seen)
+    assert steps_of(told) == steps_of(watch(client, id))[max(0, seen - 2) :]
+    response = client.get(f"/v1/runs/{id}/stream", params={"after": seen})
+    assert response.text == client.get(f"/v1/runs/{id}/stream", headers={"Last-Event-ID": str(seen)}).text
 
 
 def test_a_client_that_has_seen_all_of_an_ended_run_is_sent_away(client: httpx.Client) -> None:
     id = post(client, ENGLISH)
-    assert watch(client, id, last=str(len(watch(client, id)))) == []
+    assert watch(client, id, last=str(watch(client, id)[-1].id)) == []
     assert watch(client, id, last="1000") == []
 
 
@@ -128,14 +200,17 @@ def test_events_come_while_the_run_goes_on(client: httpx.Client, model_server: M
     id = start(client, new_text(6))
     with client.stream("GET", f"/v1/runs/{id}/stream") as response:
         coming = events(response)
-        told = [next(coming) for _ in range(4)]
-        assert [event.type for event in told] == ["queued", "planned", "progress", "progress"]
+        told = [next(coming) for _ in range(2)]
+        assert [event.type for event in told] == ["queued", "planned"]
+        while len(steps_of(told)) < 2:
+            told.append(next(coming))
         assert client.get(f"/v1/runs/{id}").json()["status"] == "running"
         model_server.release()
         told += coming
-    assert [event.id for event in told] == list(range(1, len(told) + 1))
+    told = [event for event in told if event.id is not None]
+    assert_whole(told)
     assert told[-1].type == "finished"
-    assert told == watch(client, id)
+    assert steps_of(told) == steps_of(watch(client, id))
 
 
 def test_a_client_that_breaks_off_and_comes_back_misses_nothing(
@@ -147,11 +222,11 @@ def test_a_client_that_breaks_off_and_comes_back_misses_nothing(
     while not told or told[-1].type != "finished":
         headers = {"Last-Event-ID": str(told[-1].id)} if told else {}
         with client.stream("GET", f"/v1/runs/{id}/stream", headers=headers) as response:
-            told.append(next(events(response)))  # one event a connection
+            told.append(next(event for event in events(response) if event.id is not None))  # one a connection
         if told[-1].type == "progress":
             model_server.release()
-    assert [event.id for event in told] == list(range(1, len(told) + 1))
-    assert told == watch(client, id)
+    assert_whole(told)
+    assert steps_of(told) == steps_of(watch(client, id))
 
 
 def test_many_clients_see_the_same_events(client: httpx.Client, model_server: ModelServer) -> None:
@@ -162,8 +237,9 @@ def test_many_clients_see_the_same_events(client: httpx.Client, model_server: Mo
         watching = [pool.submit(watch, client, id) for _ in range(20)]
         model_server.release()
         streams = [stream.result(30) for stream in watching]
-    assert all(stream == streams[0] for stream in streams)
-    assert streams[0][-1].type == "finished"
+    for stream in streams:
+        assert_whole([event for event in stream if event.id is not None])
+        assert steps_of(stream) == steps_of(streams[0])
 
 
 def test_a_cancelled_run_ends_its_stream(client: httpx.Client, model_server: ModelServer) -> None:
@@ -207,7 +283,8 @@ def test_a_service_that_stops_says_goodbye_to_its_streams(tmp_path: Path, model_
             assert [next(coming).type, next(coming).type] == ["queued", "planned"]
             with ThreadPoolExecutor() as pool:
                 ended = pool.submit(service.terminate)
-                (goodbye,) = coming
+                *between, goodbye = coming
                 assert ended.result() == 0
+    assert {event.type for event in between} <= {"progress"}
     assert goodbye.type == "goodbye"
     assert goodbye.id is None  # it is no event of the run

@@ -1,67 +1,16 @@
 """The docs page in a real browser, with no network but the service itself."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-import pytest
-from playwright.sync_api import Page, Request, Route, expect, sync_playwright
+from playwright.sync_api import expect
 
-from tests.service import Service
-
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-FLAGS += ["--disable-sync", "--no-first-run"]
-HEIGHT = 900
-
-pytestmark = pytest.mark.skipif(
-    not CHROMIUM.exists(), reason=f"no browser: {CHROMIUM} is not there (tests/install_chromium.sh installs it as root)"
-)
-
-
-class Watched:
-    """A page and everything that went wrong in it."""
-
-    def __init__(self, page: Page, base_url: str) -> None:
-        self.page = page
-        self.base_url = base_url
-        self.wrong: list[str] = []
-        page.on("console", lambda said: self.wrong.append(said.text) if said.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: self.wrong.append(str(error)))
-        page.on("requestfailed", lambda request: self.wrong.append(f"failed: {request.url}"))
-        page.on("response", lambda answer: self.wrong.append(answer.url) if answer.status >= 400 else None)
-        page.route("**/*", self._stay_here)
-
-    def is_here(self, request: Request) -> bool:
-        return request.url.startswith((f"{self.base_url}/", "data:", "blob:"))
-
-    def _stay_here(self, route: Route, request: Request) -> None:
-        if self.is_here(request):
-            route.continue_()
-        else:
-            self.wrong.append(f"left the service: {request.url}")
-            route.abort()
-
-
-@pytest.fixture(params=[1280, 390])
-def watched(request: pytest.FixtureRequest, shared_service: Service) -> Iterator[Watched]:
-    """A page of a desktop's width, then of a phone's."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page(viewport={"width": request.param, "height": HEIGHT})
-        yield Watched(page, shared_service.base_url)
-        browser.close()
-
-
-def has_sideways_scroll(page: Page) -> bool:
-    width: int = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    return width > 0
+from tests.browser.watched import Watched, has_sideways_scroll
 
 
 def test_the_docs_page_renders_without_an_error_and_without_the_network(watched: Watched, tmp_path: Path) -> None:
     page = watched.page
-    page.goto(f"{watched.base_url}/")
-    expect(page).to_have_url(f"{watched.base_url}/docs")
+    page.goto(f"{watched.base_url}/docs")
     expect(page).to_have_title("Precis")
     expect(page.locator("h1", has_text="Precis")).to_be_visible()
     expect(page.locator(".opblock").first).to_be_visible()

@@ -1,0 +1,197 @@
+"""The events of a stream: their schemas, and how steps become one `progress` event."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.json_schema import models_json_schema
+
+from app.api.schemas import Problem, ProgressOut, UsageOut
+from app.store.models import Status
+
+SHOWN = ("kind", "document", "part", "start", "end", "level", "status", "error", "message", "seconds")
+
+
+class Told(BaseModel):
+    """The data of an event. More fields may come."""
+
+    model_config = ConfigDict(extra="allow", use_attribute_docstrings=True)
+
+
+class TreeDocument(Told):
+    """A document in the tree of a plan."""
+
+    id: str
+    chunks: int
+    """Calls that read it."""
+    merges: int
+    """Calls that merge its partial summaries."""
+
+
+class StepOut(Told):
+    """A call that has ended."""
+
+    kind: Literal["map", "collapse", "reduce", "facet"]
+    """It read a chunk, merged partial summaries, made the last merge, or asked for a facet."""
+    document: str | None
+    """The document's id; null: it is about the whole batch."""
+    part: int
+    """Of a map: the chunk's place in its document, from 0."""
+    start: int
+    end: int
+    level: int
+    """Its height in the tree: 0 for a chunk."""
+    status: Literal["succeeded", "failed", "skipped"]
+    """`skipped`: nothing in the chunk had to do with the focus."""
+    error: str | None
+    """Why it was given up, as a stable code."""
+    message: str | None
+    seconds: float
+
+
+class GateNow(Told):
+    """The gate in front of the run's provider, which all runs of the service share, at this moment."""
+
+    in_flight: int
+    """Calls that the provider is answering."""
+    waiting: int
+    """Calls that wait for a place: the provider's limits, or the operator's, let no more through."""
+    paused_seconds: float
+    """How long the provider still asks everyone to wait."""
+
+
+class QueuedEvent(Told):
+    """`queued`: the run was accepted."""
+
+    documents: int
+    """How many."""
+
+
+class PlannedEvent(Told):
+    """`planned`: every call of the run is known."""
+
+    maps: int
+    """Calls that read chunks."""
+    merges: int
+    """Calls that merge partial summaries."""
+    depth: int
+    """Calls that wait for each other, at most."""
+    prompt_tokens: int
+    """Upper bound."""
+    completion_tokens: int
+    """Upper bound."""
+    documents: list[TreeDocument]
+    """The foot of the tree: the documents that could be read, in order, with their chunks."""
+    levels: list[int]
+    """The merges above: how many each level has, from the one right above the chunks."""
+    progress: ProgressOut
+    run_usage: UsageOut
+    """Empty."""
+
+
+class ProgressEvent(Told):
+    """`progress`: how far the run is; at most four a second. Without an `id` when only the gate has changed."""
+
+    progress: ProgressOut
+    """As of the newest step."""
+    run_usage: UsageOut
+    """What the run's calls have cost so far."""
+    steps: list[StepOut]
+    """The calls that have ended since the event before, oldest first."""
+    gate: GateNow | None
+    """Null when another process drives the run."""
+
+
+class DocumentEvent(Told):
+    """`document`: a document's summary is ready. Its citations come with the run, when that has ended."""
+
+    id: str
+    """The document's."""
+    text: str
+    """Markdown."""
+    steps: list[StepOut]
+    """As in `progress`."""
+
+
+class FinishedEvent(Told):
+    """`finished`: the run has ended; look at it for summaries, citations and coverage."""
+
+    status: Status
+    error: Problem | None
+
+
+class GoodbyeEvent(Told):
+    """`goodbye`: the service stops, the run goes on at its next start; come back with the last `id`."""
+
+    reason: str
+    """In words."""
+
+
+EVENTS: dict[str, type[Told]] = {
+    "queued": QueuedEvent,
+    "planned": PlannedEvent,
+    "progress": ProgressEvent,
+    "document": DocumentEvent,
+    "finished": FinishedEvent,
+    "goodbye": GoodbyeEvent,
+}
+
+
+class Gathered:
+    """Steps that have ended since the last event that was sent, and what the newest of them has counted."""
+
+    def __init__(self, counts: dict[str, Any]) -> None:
+        self.counts = counts  # `progress` and `run_usage`
+        self._steps: list[dict[str, Any]] = []
+        self.seq = 0  # of the newest
+
+    def __bool__(self) -> bool:
+        return bool(self._steps)
+
+    def add(self, seq: int, data: dict[str, Any]) -> None:
+        """Add the data of a `progress` row."""
+        self.seq = seq
+        self.count(data)
+        self._steps.append({name: data.get(name) for name in SHOWN} | {"level": data.get("level", 0)})
+
+    def count(self, data: dict[str, Any]) -> None:
+        """Note what an event has counted."""
+        self.counts = {name: data[name] for name in ("progress", "run_usage")}
+
+    @property
+    def is_planned(self) -> bool:
+        """Whether the run's calls are known."""
+        return bool(self.counts["progress"]["total"])
+
+    def take(self) -> list[dict[str, Any]]:
+        """Return the steps and forget them."""
+        steps, self._steps = self._steps, []
+        return steps
+
+
+def stream_schema() -> dict[str, Any]:
+    """Return the schema of the stream as text, after the words of JSON Schema 2020-12 for content within a string."""
+    return {
+        "type": "string",
+        "contentMediaType": "text/event-stream",
+        "contentSchema": {"type": "array", "items": {"oneOf": [_event_schema(name) for name in EVENTS]}},
+    }
+
+
+def _event_schema(name: str) -> dict[str, Any]:
+    model = EVENTS[name]
+    data = {
+        "type": "string",
+        "contentMediaType": "application/json",
+        "contentSchema": {"$ref": f"#/components/schemas/{model.__name__}"},
+    }
+    properties = {"event": {"const": name}, "id": {"type": "string", "pattern": "^[0-9]+$"}, "data": data}
+    return {"type": "object", "required": ["event", "data"], "properties": properties}
+
+
+def event_components() -> dict[str, Any]:
+    """Return the schemas of all events, by name, for the components of the OpenAPI document."""
+    _, schema = models_json_schema(
+        [(model, "serialization") for model in EVENTS.values()], ref_template="#/components/schemas/{model}"
+    )
+    components: dict[str, Any] = schema["$defs"]
+    return components

@@ -1,0 +1,87 @@
+// A summary as text whose sentences lead to their sources. What the sources do not bear out is marked.
+
+import { h } from "./dom.js";
+import { share } from "./format.js";
+import { markdown } from "./markdown.js";
+import { word } from "./words.js";
+
+const JOINER = "\u2060"; // keeps the number on the line of the sentence's last word
+
+// `sources` numbers the cited passages and opens them: see `Sources`.
+export function summaryView(summary, sources) {
+  const placed = place(summary);
+  if (!placed) return [markdown(summary.text), bySentence(summary, sources)];
+  const marks = placed.map(({ sentence, start, end }) => ({
+    start,
+    end,
+    wrap: (children) => wrapped(sentence, children),
+    after: () => citations(sentence, sources),
+  }));
+  return [markdown(summary.text, marks), notes(summary)];
+}
+
+// Where each sentence stands in the text; null when one of them is not found as it is.
+function place(summary) {
+  let from = 0;
+  const placed = [];
+  for (const sentence of summary.sentences) {
+    const start = summary.text.indexOf(sentence.text, from);
+    if (start < 0) return null;
+    from = start + sentence.text.length;
+    placed.push({ sentence, start, end: from });
+  }
+  return placed;
+}
+
+function wrapped(sentence, children) {
+  const unsupported = (sentence.unsupported || []).filter(Boolean);
+  const hasSupport = typeof sentence.support === "number";
+  const isUncited = !sentence.citations.length;
+  const title = isUncited ? word("uncited") : hasSupport ? word("support", share(sentence.support)) : null;
+  const element = h("span", { class: `sentence${isUncited ? " is-uncited" : ""}`, title }, children);
+  if (unsupported.length) markWords(element, unsupported);
+  return element;
+}
+
+function markWords(element, phrases) {
+  const texts = [];
+  const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) texts.push(walker.currentNode);
+  const escaped = phrases.map((phrase) => phrase.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).sort((a, b) => b.length - a.length);
+  const pattern = new RegExp(escaped.join("|"), "gu");
+  for (const text of texts) {
+    const parts = [];
+    let at = 0;
+    for (const found of text.data.matchAll(pattern)) {
+      const mark = h("mark", { class: "unsupported", title: word("unsupported") }, found[0]);
+      parts.push(text.data.slice(at, found.index), mark, h("span", { class: "unseen" }, ` (${word("unsupported")})`));
+      at = found.index + found[0].length;
+    }
+    if (parts.length) text.replaceWith(...parts, text.data.slice(at));
+  }
+}
+
+function citations(sentence, sources) {
+  if (!sentence.citations.length) return h("span", { class: "uncited" }, h("span", { class: "unseen" }, word("uncited")));
+  return h("span", { class: "cites" }, JOINER, sentence.citations.map((citation) => cite(citation, sources)));
+}
+
+function cite(citation, sources) {
+  const number = sources.number(citation);
+  const label = word("source_in", { number, title: sources.title(citation.document), page: citation.page });
+  const button = h("button", { type: "button", class: "cite", "aria-label": label, title: label }, number);
+  button.addEventListener("click", () => sources.open(number, button));
+  return button;
+}
+
+function notes(summary) {
+  const isMarked = summary.sentences.some((sentence) => (sentence.unsupported || []).length);
+  return isMarked && h("p", { class: "hint" }, word("unsupported_note"));
+}
+
+function bySentence(summary, sources) {
+  const items = summary.sentences.map((sentence) =>
+    h("li", { dir: "auto" }, wrapped(sentence, [sentence.text]), citations(sentence, sources)),
+  );
+  return h("details", {}, h("summary", {}, word("sources_by_sentence")), h("ol", {}, items), notes(summary));
+}
