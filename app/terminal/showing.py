@@ -59,7 +59,8 @@ def plan_tree(plan: Json) -> Tree:
         tree.add(f"read facets in {_count(plan['facets'], 'call')}")
     if plan.get("extra_calls"):
         tree.add(f"mend language and length in at most {_count(plan['extra_calls'], 'call')} more")
-    tree.add(f"in all {_bill(plan)}")
+    tree.add(f"in all {_count(plan['calls'], 'call')}{_tokens(plan)}")
+    tree.add(_cost(plan))
     return tree
 
 
@@ -77,18 +78,18 @@ def _planned(documents: Sequence[Json]) -> Iterator[Text]:
             yield Text.assemble(title, f"  {document['language']:<3} {size}")
 
 
-def _bill(plan: Json) -> str:
-    parts = [_count(plan["calls"], "call")]
-    if not plan["prompt_tokens"]:
-        return f"{parts[0]}, nothing to pay"
-    parts.append(f"at most {plan['prompt_tokens']:,} + {plan['completion_tokens']:,} tokens")
+def _tokens(plan: Json) -> str:
+    prompts, answers = plan["prompt_tokens"], plan["completion_tokens"]
+    return f", at most {prompts:,} + {answers:,} tokens" if prompts else ""
+
+
+def _cost(plan: Json) -> str:
     expected, most = plan.get("expected_usd"), plan["most_usd"]
     if most is None:
-        parts.append("cost not known")
-    else:
-        parts += [f"about {dollars(expected)}"] if expected is not None else []
-        parts.append(f"at most {dollars(most)}")
-    return ", ".join(parts)
+        return "what it costs is not known: PRECIS_PRICES tells"
+    if not most:
+        return "nothing to pay"
+    return f"at most {dollars(most)}" + (f", about {dollars(expected)}" if expected is not None else "")
 
 
 def dollars(usd: float) -> str:
