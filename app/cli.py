@@ -110,13 +110,30 @@ def summarize(
     model: Annotated[
         str | None, typer.Option(help="embedded:extractive, or openai:NAME with OPENAI_API_KEY set.")
     ] = None,
-    strategy: Annotated[str | None, typer.Option(help="auto, single or map_reduce.")] = None,
+    strategy: Annotated[str | None, typer.Option(help="auto, single, map_reduce or refine.")] = None,
     scope: Annotated[str | None, typer.Option(help="Which summaries: document, batch or both.")] = None,
     length: Annotated[str | None, typer.Option(help="short, medium or long; or a number of words. [medium]")] = None,
     language: Annotated[
         str | None, typer.Option(help="Language to write in, such as en or ko. [auto: each document's own]")
     ] = None,
     focus: Annotated[str | None, typer.Option(help="A question or topic to concentrate on.")] = None,
+    style: Annotated[str | None, typer.Option(help="paragraph, bullets, executive, dense or report.")] = None,
+    audience: Annotated[str | None, typer.Option(help="Who will read it, in a few words.")] = None,
+    instructions: Annotated[str | None, typer.Option(help="What else is wished, in your own words.")] = None,
+    facet: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What else is wanted: key_terms, questions, entities, sentiment, categories, action_items, "
+            "translation:LANG, synthesis. Repeatable."
+        ),
+    ] = None,
+    category: Annotated[
+        list[str] | None, typer.Option(help="A label that the facet categories chooses from. Repeatable.")
+    ] = None,
+    group_by: Annotated[str | None, typer.Option(help="Documents merged first: auto, order or topic.")] = None,
+    verify: Annotated[str | None, typer.Option(help="How sentences are checked: off, support or llm.")] = None,
+    unsupported: Annotated[str | None, typer.Option(help="Sentences that do not hold: mark or remove.")] = None,
+    variants: Annotated[int | None, typer.Option(help="Summaries of the batch to choose the best from. [1]")] = None,
     min_coverage: Annotated[
         float | None, typer.Option(help="Share of the text that must be summarised for the run not to fail. [0.9]")
     ] = None,
@@ -157,6 +174,15 @@ def summarize(
         "length": length,
         "language": language,
         "focus": focus,
+        "style": style,
+        "audience": audience,
+        "instructions": instructions,
+        "facets": facet or None,
+        "categories": category or None,
+        "group_by": group_by,
+        "verify": verify,
+        "unsupported": unsupported,
+        "variants": variants,
         "min_coverage": min_coverage,
         "max_calls": max_calls,
         "max_tokens": max_tokens,

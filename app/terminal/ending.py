@@ -22,8 +22,11 @@ _LATER_TYPES = {"shutting-down", "storage-unavailable", "memory-short", "worker-
 _HINTS = {
     "--language": "Say a language tag such as en or ko, or auto.",
     "--length": "Say short, medium or long, or a number of words.",
+    "--facet": "Say key_terms, questions, entities, sentiment, categories, action_items, synthesis, translation:LANG.",
     "--model": "Say embedded:extractive, or openai:NAME.",
 }
+# Flags that are repeated, one value each, for a list.
+_SINGULAR = {"facets": "facet", "categories": "category"}
 
 
 class CommandFailed(Exception):
@@ -73,7 +76,8 @@ def flag_of(place: str) -> str:
     names = place.removeprefix("options.").split(".")
     if names[0] == "budget" and len(names) > 1:
         return f"--max-{names[1]}"
-    return f"--{names[0].replace('_', '-')}"
+    name = _SINGULAR.get(names[0], names[0])
+    return f"--{name.replace('_', '-')}"
 
 
 def _sentence(message: str) -> str:

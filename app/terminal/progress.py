@@ -19,7 +19,8 @@ PHASES = {
     "map": "reading",
     "collapse": "merging",
     "reduce": "writing",
-    "facet": "looking closer",
+    "facet": "reading facets",
+    "review": "checking",
     "finished": "finishing",
 }
 MEGABYTE = 1024 * 1024

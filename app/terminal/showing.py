@@ -53,9 +53,14 @@ def plan_tree(plan: Json) -> Tree:
         maps.add(Text(f"… {len(documents) - MOST_DOCUMENTS:,} more", style="dim"))
     if plan["merges"]:
         tree.add(f"merge in {_count(plan['merges'], 'call')}, {_count(plan['depth'], 'level')} deep with the reading")
+    if plan.get("verbatim"):
+        tree.add(f"pass {_count(plan['verbatim'], 'document')} on as they are, so short are they")
     if plan.get("facets"):
-        tree.add(f"look at facets in {_count(plan['facets'], 'call')}")
-    tree.add(f"in all at most {_bill(plan)}")
+        tree.add(f"read facets in {_count(plan['facets'], 'call')}")
+    if plan.get("extra_calls"):
+        tree.add(f"mend language and length in at most {_count(plan['extra_calls'], 'call')} more")
+    tree.add(f"in all {_count(plan['calls'], 'call')}{_tokens(plan)}")
+    tree.add(_cost(plan))
     return tree
 
 
@@ -73,15 +78,18 @@ def _planned(documents: Sequence[Json]) -> Iterator[Text]:
             yield Text.assemble(title, f"  {document['language']:<3} {size}")
 
 
-def _bill(plan: Json) -> str:
-    parts = [_count(plan["calls"], "call")]
-    if plan["prompt_tokens"]:
-        parts.append(f"{plan['prompt_tokens']:,} + {plan['completion_tokens']:,} tokens")
-        usd = plan["most_usd"]
-        parts.append("cost not known" if usd is None else dollars(usd))
-    else:
-        parts.append("nothing to pay")
-    return ", ".join(parts)
+def _tokens(plan: Json) -> str:
+    prompts, answers = plan["prompt_tokens"], plan["completion_tokens"]
+    return f", at most {prompts:,} + {answers:,} tokens" if prompts else ""
+
+
+def _cost(plan: Json) -> str:
+    expected, most = plan.get("expected_usd"), plan["most_usd"]
+    if most is None:
+        return "what it costs is not known: PRECIS_PRICES tells"
+    if not most:
+        return "nothing to pay"
+    return f"at most {dollars(most)}" + (f", about {dollars(expected)}" if expected is not None else "")
 
 
 def dollars(usd: float) -> str:

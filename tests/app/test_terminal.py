@@ -2,6 +2,7 @@
 
 import json
 import os
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.cli import summarize
 from app.errors import InvalidFields, PlanImpossible, RunIsActive, RunNotFound, UnknownModel, UnreadableDocuments
 from app.terminal.ending import CommandFailed, refused
 from app.terminal.folder import NAME_BYTES, SUFFIX, safe_names
@@ -122,6 +124,13 @@ def test_every_option_of_the_api_can_be_given_by_its_name() -> None:
     assert Options.model_validate(options_of({}, named)) == Options.model_validate(values)
 
 
+def test_every_option_of_the_api_has_a_flag() -> None:
+    flags = set(signature(summarize).parameters)
+    named = {"words": "length", "facets": "facet", "categories": "category"}
+    wanted = {named.get(name, name) for name in Options.model_fields} - {"budget"}
+    assert wanted | {f"max_{name}" for name in Budget.model_fields} <= flags
+
+
 def test_flags_and_names_make_the_same_options() -> None:
     flags = {"model": None, "length": "33", "max_calls": 3, "max_usd": 0.5, "max_tokens": None, "min_coverage": 0.5}
     named = ["words=33", "budget.calls=3", "budget.usd=0.5", "min-coverage=0.5"]
@@ -218,6 +227,7 @@ def test_characters_that_a_terminal_obeys_are_not_printed() -> None:
     [
         (InvalidFields("…", fields=[{"field": "options.budget.usd", "message": "too small"}]), "--max-usd: too small.", 2),
         (InvalidFields("…", fields=[{"field": "options.min_coverage", "message": "no"}]), "--min-coverage: no.", 2),
+        (InvalidFields("…", fields=[{"field": "options.facets.0", "message": "no"}]), "--facet: no. Say key_terms", 2),
         (UnknownModel("'openai:x' is not among them."), "OPENAI_API_KEY", 2),
         (PlanImpossible("It is too long."), "It is too long.", 2),
         (RunNotFound(), "`precis runs` lists", 1),
