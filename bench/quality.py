@@ -26,8 +26,9 @@ import numpy as np
 
 from bench.extracts.choosing import CONTENDERS, Choose
 from bench.extracts.classics import classics
-from bench.extracts.measures import Figures, interval, macro_interval, measure
+from bench.extracts.measures import Figures, measure
 from bench.extracts.sets import Item, read_sets
+from graphs.evidence.intervals import interval, macro_interval
 
 HEADER = "   R1   R2   RL  mean  [ 95 % ]       over lead        terms again  length            MB/s   peak MB"
 

@@ -1,4 +1,4 @@
-"""Figures of a selection, and their intervals."""
+"""Figures of a selection."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,10 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from bench.extracts.sets import Item
-from graphs.evidence.rouge import rouge, rouge_tokens
+from graphs.evidence.rouge import rouge_of, rouge_tokens
 from graphs.text.words import terms
 
-RESAMPLES = 2_000
 TOP_TERMS = 25
 
 
@@ -42,30 +41,10 @@ def measure(item: Item, selections: Sequence[Sequence[int]]) -> Figures | None:
     return Figures(*np.mean([_measure(item, selection) for selection in selections], axis=0).tolist())
 
 
-def interval(values: Sequence[float]) -> tuple[float, float]:
-    """The bootstrap 95 % interval of the mean (Efron 1979), from a fixed seed."""
-    return _interval([values])
-
-
-def macro_interval(sets: Sequence[Sequence[float]]) -> tuple[float, float]:
-    """The same for the mean over sets of their means: items are drawn anew within each set."""
-    return _interval(sets)
-
-
-def _interval(sets: Sequence[Sequence[float]]) -> tuple[float, float]:
-    draw = np.random.default_rng(7)
-    means = np.zeros(RESAMPLES)
-    for values in sets:
-        drawn = draw.integers(0, len(values), (RESAMPLES, len(values)))
-        means += np.asarray(values)[drawn].mean(axis=1) / len(sets)
-    low, high = np.quantile(means, (0.025, 0.975))
-    return float(low), float(high)
-
-
 def _measure(item: Item, selection: Sequence[int]) -> Figures:
     text = " ".join(item.sentences[place].text for place in selection)
     tokens = rouge_tokens(text)
-    shared = rouge(tokens, rouge_tokens(item.reference))
+    shared = rouge_of(tokens, rouge_tokens(item.reference))
     counts = Counter(term for whole in item.texts for term in terms(whole) if not term.isdigit())
     top = [term for term, _ in counts.most_common(TOP_TERMS)]
     pairs = list(pairwise(tokens))

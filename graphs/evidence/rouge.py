@@ -47,7 +47,7 @@ class Rouge(NamedTuple):
         return (self.one.f1 + self.two.f1) / 2
 
 
-def rouge(summary: Sequence[str], reference: Sequence[str]) -> Rouge:
+def rouge_of(summary: Sequence[str], reference: Sequence[str]) -> Rouge:
     """ROUGE-1, ROUGE-2 and ROUGE-L of two texts as `rouge_tokens`. An empty text shares nothing."""
     one = _shared(Counter(summary), Counter(reference))
     two = _shared(Counter(pairwise(summary)), Counter(pairwise(reference)))

@@ -38,6 +38,7 @@ _LONGEST_MARKER = 8  # characters
 # a call: most are.
 _SIGNS = ("=>", "==", "()", "</", "{{", "}}", "|", "\t", " › ", " » ", "·", " > ", "....", ". . . .", "……")
 _PLAIN_ENDS = frozenset(".!?。！？｡")
+_CLOSERS = frozenset("\"'”’」』")
 _ODD_STARTS = frozenset("#|`~[-*+>(")
 
 
@@ -51,30 +52,36 @@ def kinds(text: str, spans: Sequence[tuple[int, int]], words: Numbers, least_wor
     result = []
     in_references = False
     for (start, end), count, suspect, mark in zip(spans, words.tolist(), suspects.tolist(), marked, strict=True):
-        if (
-            count >= 2 * least_words
-            and count > 4
-            and not (suspect or mark or in_references)
-            and text[end - 1] in _PLAIN_ENDS
-            and text[start] not in _ODD_STARTS
-            and end - start > _LONGEST_MARKER
-        ):
-            result.append(SHORT if count < least_words else PROSE)
+        if count >= 2 * least_words and not (suspect or mark or in_references) and _ends_plainly(text, start, end):
+            result.append(PROSE)
             continue
-        sentence = text[start:end]
         if count == 0:
             result.append(WORDLESS)
             continue
+        sentence = text[start:end]
         if count <= 4 and _REFERENCES.fullmatch(sentence):
             in_references = 3 * start > len(text)
         elif in_references and _AFTER_REFERENCES.match(sentence):
             in_references = False
-        heads = count < 2 * least_words and _is_heading(text, start, end)
-        if heads or in_references or _is_apparatus(sentence, count):
+        if (
+            in_references
+            or _stands_around(sentence)
+            or (mark and _is_marked_apparatus(sentence))
+            or (suspect and _is_link_or_reference(sentence, count))
+            or (count < 2 * least_words and _is_heading(text, start, end))
+        ):
             result.append(APPARATUS)
         else:
             result.append(SHORT if count < least_words else PROSE)
     return result
+
+
+def _ends_plainly(text: str, start: int, end: int) -> bool:
+    """Whether the span begins and ends as only a sentence does."""
+    last = text[end - 1]
+    return (last in _PLAIN_ENDS or (last in _CLOSERS and text[end - 2] in _PLAIN_ENDS)) and text[
+        start
+    ] not in _ODD_STARTS
 
 
 def _marked(text: str, spans: Sequence[tuple[int, int]]) -> list[bool]:
@@ -103,17 +110,26 @@ def _row_of(spans: Sequence[tuple[int, int]], place: int, low: int) -> int:
     return low
 
 
-def _is_apparatus(sentence: str, words: int) -> bool:
-    """Whether the sentence looks like a marker, a table row, code, navigation or an entry of a reference list."""
-    if (
-        _APPARATUS.match(sentence)
-        or _MARKER.match(sentence)
-        or _LEADER.search(sentence)
+def _stands_around(sentence: str) -> bool:
+    """Whether the sentence looks like a heading, a list's marker, a table's row, code or a reference."""
+    return (
+        _APPARATUS.match(sentence) is not None
+        or (len(sentence) <= _LONGEST_MARKER and _MARKER.match(sentence) is not None)
         or sentence.endswith((");", "{", "}"))
-    ):
-        return True
-    if any(sign in sentence for sign in _CODE) or any(sentence.count(sign) > 1 for sign in _REPEATED):
-        return True
+    )
+
+
+def _is_marked_apparatus(sentence: str) -> bool:
+    """Whether a sentence with one of the signs looks like code, a table of contents or a trail of links."""
+    return (
+        _LEADER.search(sentence) is not None
+        or any(sign in sentence for sign in _CODE)
+        or any(sentence.count(sign) > 1 for sign in _REPEATED)
+    )
+
+
+def _is_link_or_reference(sentence: str, words: int) -> bool:
+    """Whether a sentence with one of the suspect words looks like navigation or a citation."""
     lowered = sentence.lower()
     return any(sign in lowered for sign in _CITATION) or (
         words <= _WEBSITE_WORDS and any(phrase in lowered for phrase in _WEBSITE)

@@ -66,7 +66,11 @@ class _Forms(dict[str, int]):
         self.first, self.terms, self.flags = array("q", (0, 0)), array("q"), array("b", (0,))
 
     def __missing__(self, form: str) -> int:
-        number = self[form] = len(self)
+        bare = form.strip(".,'")
+        if bare != form:  # they are never part of a term there
+            number = self[form] = self[bare]
+            return number
+        number = self[form] = len(self.flags)
         self.terms.extend(map(self._number, terms_of(form, ascii=self._ascii)))
         self.first.append(len(self.terms))
         self.flags.append(_flags(form))
@@ -102,7 +106,7 @@ def read(texts: Sequence[str]) -> Reading:
             for flag, counted in ((_PERSON, persons), (_NUMBER, numbers), (_SUSPECT, suspects)):
                 counted[own] = np.bincount(place[(flags & flag) > 0], minlength=len(own))
             begins = np.frombuffer(known.first, np.int64)
-            sizes = begins[codes + 1] - begins[codes]
+            sizes = np.diff(begins)[codes]
             ends = np.cumsum(sizes)
             cells = np.arange(int(sizes.sum())) + np.repeat(begins[codes] - ends + sizes, sizes)
             rows.append(np.repeat(own[place], sizes))
@@ -115,10 +119,12 @@ def read(texts: Sequence[str]) -> Reading:
 
 
 def _flags(form: str) -> int:
-    bare = form.strip(".,'")
-    found = _PERSON * (bare in _PERSONS) | _NUMBER * bare[:1].isdigit()
-    is_suspect = bare in _SUSPECTS or _SUSPECT_PARTS.search(bare) is not None
-    return found | _SUSPECT * is_suspect
+    if form in _PERSONS:
+        return _PERSON
+    if form[:1].isdigit():
+        return _NUMBER
+    is_plain = form.isascii() and form.isalpha()
+    return _SUSPECT * (form in _SUSPECTS if is_plain else _SUSPECT_PARTS.search(form) is not None)
 
 
 def _pieces(texts: Sequence[str]) -> list[tuple[int, int]]:

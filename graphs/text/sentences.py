@@ -88,7 +88,7 @@ def _blocks(plain: str) -> Iterator[tuple[int, int]]:
         if lines and plain.find("\n", lines[-1][1] + 1, start) != -1:
             yield from _paragraph_blocks(plain, lines)
             lines = []
-        if _FENCE.match(plain, start):
+        if plain[start] in "`~" and _FENCE.match(plain, start):
             fenced = not fenced
             yield from _paragraph_blocks(plain, lines)
             lines = []
