@@ -30,7 +30,7 @@ from bench.extracts.measures import Figures, measure
 from bench.extracts.sets import Item, read_sets
 from graphs.evidence.intervals import interval, macro_interval
 
-HEADER = "   R1   R2   RL  mean  [ 95 % ]       over lead        terms again  length            MB/s   peak MB"
+HEADER = "   R1   R2   RL  mean  [ 95 % ]        over lead        terms again  length            MB/s   peak MB"
 
 
 class Row(NamedTuple):
@@ -68,9 +68,9 @@ def run(items: Sequence[Item], choose: Choose) -> Row:
     """Let one contender choose on all items of a set."""
     figures, seconds, characters, peak = {}, 0.0, 0, 0
     for item in items:
-        began = time.perf_counter()
+        began = time.process_time()
         selections = choose(item)
-        spent = time.perf_counter() - began
+        spent = time.process_time() - began
         found = measure(item, selections)
         if found:
             figures[item.id] = found
@@ -102,7 +102,7 @@ def _print_set(name: str, items: Sequence[Item], rows: dict[str, Row]) -> None:
         over = _difference(rows, title, set(row.figures))
         cells = (
             f"{title:14}{100 * of.one:5.1f}{100 * of.two:5.1f}{100 * of.longest:5.1f} {100 * of.mean:5.1f}",
-            f"  [{low:4.1f} {high:4.1f}]{over:>19}  {of.terms:5.2f} {of.repeated:5.2f}",
+            f"  [{low:4.1f} {high:4.1f}]{over:>20}  {of.terms:5.2f} {of.repeated:5.2f}",
             f"  {of.length:4.2f} [{min(lengths):4.2f} {max(lengths):4.2f}] {speed:7.2f} {row.peak_bytes / 1e6:7.1f}",
         )
         print("".join(cells) + left_out, flush=True)

@@ -1,8 +1,8 @@
 """The model `embedded:extractive`, its pure part: which sentences of a batch say most within a number of words."""
 
 import hashlib
-from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -12,7 +12,7 @@ from graphs.models.genres import REVIEWS, Look, Weights, batch_genre, genre, is_
 from graphs.models.kinds import PROSE, SHORT, WORDLESS, kinds
 from graphs.models.matrix import Numbers, Values, inverse_frequency, weigh
 from graphs.models.picking import MOST_CANDIDATES, Balance, Picker, Terms, best_of_each
-from graphs.models.reading import Reading, read
+from graphs.models.reading import Reading, read, simplified
 from graphs.text.sentences import sentence_spans
 
 VERSION = "extractive-3"
@@ -49,6 +49,12 @@ class _Document(NamedTuple):
     def spans(self) -> list[tuple[int, int]]:
         return list(zip(self.starts.tolist(), self.ends.tolist(), strict=True))
 
+    def sentences(self) -> Iterator[str]:
+        """Yield the sentences as they are read."""
+        text = simplified(self.text)
+        for start, end in self.spans:
+            yield text[start:end]
+
 
 class BatchIndex:
     """TF-IDF of the whole batch, its centrality and position features: computed once, asked often.
@@ -76,9 +82,9 @@ class BatchIndex:
         self._starts = np.concatenate([empty, *[document.starts for document in documents_read]])
         self._ends = np.concatenate([empty, *[document.ends for document in documents_read]])
         self._owners = np.repeat(np.arange(len(documents_read), dtype=np.int64), sizes)
-        texts = [document.text[start:end] for document in documents_read for start, end in document.spans]
-        reading = read([*texts, focus or ""])
-        del texts
+        reading = read(
+            [*(text for document in documents_read for text in document.sentences()), simplified(focus or "")]
+        )
         self._words = reading.words[:-1]
         found = [self._judge(place, document, reading) for place, document in enumerate(documents_read)]
         self._genres = [weights for weights, _ in found]
@@ -237,10 +243,7 @@ def _prose(found: Numbers, owners: Numbers, size: int) -> Values:
 
 
 def _split(identity: str, text: str) -> _Document:
-    offsets = array("q")
-    for span in sentence_spans(text):
-        offsets.extend(span)
-    bounds = np.array(offsets, dtype=np.int64)
+    bounds = np.fromiter(chain.from_iterable(sentence_spans(text)), np.int64)
     return _Document(identity, text, bounds[::2].copy(), bounds[1::2].copy())
 
 

@@ -32,6 +32,9 @@ _CLASSES = np.array(
     [_SPACE if chr(code).isspace() else _ALNUM * chr(code).isalnum() for code in range(128)], dtype=np.uint8
 )
 
+# Typography that means the same to terms and words as a character of ASCII, and makes much English text not ASCII.
+_TYPOGRAPHY = {"“": '"', "”": '"', "‘": '"', "’": "'", "–": "-", "—": "-", "…": '"', "•": "*", "\u00a0": " "}
+
 
 class Reading(NamedTuple):
     """What was read, by sentence."""
@@ -84,6 +87,14 @@ class _Forms(dict[str, int]):
                 return zlib.crc32(term.encode("utf-8", "surrogatepass")) % MOST_TERMS
             self._known[term] = number
         return number
+
+
+def simplified(text: str) -> str:
+    """The text with typographic signs as ASCII, each in its place: to be read, which is then three times as fast."""
+    if not text.isascii():
+        for sign, plain in _TYPOGRAPHY.items():
+            text = text.replace(sign, plain)
+    return text
 
 
 def read(texts: Sequence[str]) -> Reading:

@@ -9,7 +9,7 @@ from graphs.models.extractive import BatchIndex, Sentence
 from graphs.models.features import centrality
 from graphs.models.kinds import APPARATUS, PROSE, SHORT, WORDLESS, kinds
 from graphs.models.matrix import inverse_frequency, weigh
-from graphs.models.reading import read
+from graphs.models.reading import read, simplified
 from graphs.text.sentences import split_sentences
 from graphs.text.words import count_words, terms
 
@@ -312,6 +312,14 @@ def test_what_is_read_of_sentences_is_what_their_own_words_are(texts: list[str])
     for number, text in enumerate(texts):
         start, stop = reading.counts.starts[number : number + 2]
         assert reading.counts.values[start:stop].sum() == len(terms(text))
+
+
+@given(st.text(alphabet="a1'’‘“”–—…•\u00a0. -_é가"))
+def test_simplified_text_has_the_same_terms_and_words_at_the_same_places(text: str) -> None:
+    plain = simplified(text)
+    assert len(plain) == len(text)
+    assert terms(plain) == terms(text)
+    assert count_words(plain) == count_words(text)
 
 
 def test_more_terms_than_are_told_apart_share_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
