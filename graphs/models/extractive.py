@@ -1,6 +1,7 @@
 """The model `embedded:extractive`, its pure part: which sentences of a batch say most within a number of words."""
 
 import hashlib
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple, Self
@@ -19,7 +20,7 @@ VERSION = "extractive-3"
 """Part of every digest: change it with anything that changes a score."""
 
 OVERRUN = 0.15
-"""The share by which a selection may be longer than asked."""
+"""The share by which a selection may be longer than asked, and shorter where sentences of other lengths can be had."""
 
 LONG_TALK = "long_conversation"
 """Why a summary is degraded: few sentences of a long meeting say what it came to."""
@@ -180,6 +181,7 @@ class BatchIndex:
                 # What earlier parts left over goes to this one: the budget is met, the parts stay nearly equal.
                 picker.take(words * (step + 1) // parts, int(limit * (step + 1) // parts), part == step, words)
         picker.take(words, limit, np.ones(len(numbers), dtype=np.bool_), words)
+        picker.fill(math.ceil(words * (1.0 - OVERRUN)), limit)
         return sorted(int(numbers[place]) for place in picker.taken)
 
     def _range(self, document: str) -> tuple[int, int]:

@@ -12,6 +12,7 @@ MOST_CANDIDATES = 4_000  # of the best score: the rest of a long text is never r
 _COVERED = 0.2  # what a term that a chosen sentence has still counts
 _LENGTH = 0.6  # new terms count by words ** -this: by the word they favour fragments, by the sentence endless ones
 _SHORTEST = 4  # words
+_MOST_LOSS = 0.25  # of score for a length nearer to what was asked: a summary that lacks the best sentence is worse
 
 
 class Terms(NamedTuple):
@@ -73,6 +74,22 @@ class Picker:
             if not open_.any():
                 return
             self._add(int(np.argmax(np.where(open_, self._worth(total), -np.inf))))
+
+    def fill(self, least: int, limit: int) -> None:
+        """Where fewer than `least` words were chosen, because no other sentence fits, exchange one for a longer one.
+
+        The exchange that costs the least score; none where each costs much or misses what lies from `least` to `limit`.
+        """
+        best, exchange = -_MOST_LOSS, None
+        for row in self.taken if self._used < least else ():
+            used = self._used - self._lengths[row] + self._lengths
+            gains = np.where(self._free & (used >= least) & (used <= limit), self._scores - self._scores[row], -np.inf)
+            other = int(np.argmax(gains))
+            if gains[other] > best:
+                best, exchange = float(gains[other]), (row, other)
+        if exchange:
+            self.taken.remove(exchange[0])
+            self.taken.append(exchange[1])
 
     def _worth(self, total: int) -> Values:
         worth = self._scores - self._redundancy * self._similar
