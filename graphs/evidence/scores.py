@@ -147,13 +147,16 @@ def score_summary(
 
 def supports(sentences: Sequence[Stated], sources: Mapping[str, str]) -> list[Support]:
     """Return for each sentence its support, and its names and numbers that the sources lack."""
-    found = []
-    for sentence in sentences:
-        evidence = [passage for citation in sentence.citations if (passage := _passage(citation, sources))]
-        names = missing(names_and_numbers(sentence.text), evidence)
-        share = support_share(sentence.text, "\n".join(evidence))
-        found.append(Support(share, missing(names, sources.values()) if names else []))
-    return found
+    evidence = [
+        [passage for citation in sentence.citations if (passage := _passage(citation, sources))]
+        for sentence in sentences
+    ]
+    open_ = [missing(names_and_numbers(sentence.text), own) for sentence, own in zip(sentences, evidence, strict=True)]
+    absent = set(missing(list(dict.fromkeys(name for names in open_ for name in names)), sources.values()))
+    return [
+        Support(support_share(sentence.text, "\n".join(own)), [name for name in names if name in absent])
+        for sentence, own, names in zip(sentences, evidence, open_, strict=True)
+    ]
 
 
 def support_share(sentence: str, evidence: str) -> float:
@@ -192,17 +195,21 @@ def density(summary: Sequence[str], source: Sequence[str]) -> float:
 
 
 def top_terms(texts: Iterable[str], most: int = TOP_TERMS) -> list[str]:
-    """The most frequent terms of the texts, numbers left out; a second for some 20 MB."""
-    counts: Counter[str] = Counter()
+    """The most frequent terms of the texts, numbers left out; a second for some 10 MB."""
+    forms: dict[bool, Counter[str]] = {False: Counter(), True: Counter()}
     for text in texts:
         for start in range(0, len(text), _PIECE_CHARACTERS):
             piece = text[start : start + _PIECE_CHARACTERS]
             ascii = piece.isascii()
-            for form, count in Counter(word_forms([piece], ascii=ascii)).items():
-                for term in terms_of(form, ascii=ascii):
-                    counts[term] += count
-            if len(counts) > _MOST_FORMS:
-                counts = Counter(dict(counts.most_common(_MOST_FORMS // 2)))
+            counted = forms[ascii]
+            counted.update(word_forms([piece], ascii=ascii))
+            if len(counted) > _MOST_FORMS:
+                forms[ascii] = Counter(dict(counted.most_common(_MOST_FORMS // 2)))
+    counts: Counter[str] = Counter()
+    for ascii, counted in forms.items():
+        for form, count in counted.items():
+            for term in terms_of(form, ascii=ascii):
+                counts[term] += count
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return list(islice((term for term, _ in ranked if not term[0].isdigit()), most))
 
