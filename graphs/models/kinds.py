@@ -27,16 +27,30 @@ _CODE = ("=>", "==", "()", "</", "{{", "}}")
 _REPEATED = ("|", "\t", " › ", " » ", " · ", " > ")  # twice in a sentence: a table row or a trail of links
 _CITATION = ("doi:", "doi.org/", "arxiv:", " pp. ", "isbn ", "isbn:")
 _WEBSITE = (
-    *("all rights reserved", "cookie policy", "privacy policy", "sign in", "log in", "subscribe to", "click here"),
-    *("skip to content", "무단 전재", "무단전재", "저작권자", "로그인", "구독하기", "바로가기"),
+    *("cookie policy", "privacy policy", "sign in", "log in", "subscribe to", "click here"),
+    *("skip to content", "저작권자", "로그인", "구독하기", "바로가기"),
 )
+_NOTICE = (
+    *("is in the public domain", "all rights reserved", "may be reproduced", "may not be reproduced", "licensed under"),
+    *(
+        "creative commons",
+        "copyright (c)",
+        "copyright holder",
+        "this etext",
+        "this ebook",
+        "project gutenberg",
+        "무단 전재",
+        "무단전재",
+    ),
+)
+_NOTICE_WORDS = 40  # a notice of rights is longer than a link
 _WEBSITE_WORDS = 15  # longer sentences with these phrases are prose about them
 _MARKER = re.compile(r"(?:[-*+•‣◦▪●○◎■□◆◇▶▷►※∙·–—>]|\(?(?:\d{1,3}|[A-Za-z]|[ivx]{1,4})[.)]|\[\d{1,3}\])\s*$")
 _LONGEST_MARKER = 8  # characters
 
 # What only a close look can tell. A sentence without any of it ends like a sentence and is one, which is told without
 # a call: most are.
-_SIGNS = ("=>", "==", "()", "</", "{{", "}}", "|", "\t", " › ", " » ", "·", " > ", "....", ". . . .", "……")
+_SIGNS = ("=>", "==", "()", "</", "{{", "}}", "|", "\t", " › ", " » ", "·", " > ", "....", ". . . .", "……", "©")
 _PLAIN_ENDS = frozenset(".!?。！？｡")
 _CLOSERS = frozenset("\"'”’」』")
 _ODD_STARTS = frozenset("#|`~[-*+>(")
@@ -67,7 +81,7 @@ def kinds(text: str, spans: Sequence[tuple[int, int]], words: Numbers, least_wor
             in_references
             or _stands_around(sentence)
             or (mark and _is_marked_apparatus(sentence))
-            or (suspect and _is_link_or_reference(sentence, count))
+            or (suspect and _is_link_or_notice(sentence, count))
             or (count < 2 * least_words and _is_heading(text, start, end))
         ):
             result.append(APPARATUS)
@@ -123,16 +137,19 @@ def _is_marked_apparatus(sentence: str) -> bool:
     """Whether a sentence with one of the signs looks like code, a table of contents or a trail of links."""
     return (
         _LEADER.search(sentence) is not None
+        or "©" in sentence
         or any(sign in sentence for sign in _CODE)
         or any(sentence.count(sign) > 1 for sign in _REPEATED)
     )
 
 
-def _is_link_or_reference(sentence: str, words: int) -> bool:
-    """Whether a sentence with one of the suspect words looks like navigation or a citation."""
+def _is_link_or_notice(sentence: str, words: int) -> bool:
+    """Whether a sentence with one of the suspect words looks like navigation, a citation or a notice of rights."""
     lowered = sentence.lower()
-    return any(sign in lowered for sign in _CITATION) or (
-        words <= _WEBSITE_WORDS and any(phrase in lowered for phrase in _WEBSITE)
+    return (
+        any(sign in lowered for sign in _CITATION)
+        or (words <= _WEBSITE_WORDS and any(phrase in lowered for phrase in _WEBSITE))
+        or (words <= _NOTICE_WORDS and any(phrase in lowered for phrase in _NOTICE))
     )
 
 

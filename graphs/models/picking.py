@@ -32,7 +32,7 @@ class Balance(NamedTuple):
     due: Values
     """The share of each group; they sum to one."""
     strength: float
-    """What is taken off a sentence whose group has had its due."""
+    """What is taken off a sentence whose group has had its due, and off one that alone is twice its group's due."""
 
 
 class Picker:
@@ -97,7 +97,9 @@ class Picker:
             worth += self._novelty / self._most_new * self._new()
         if self._balance:
             groups, due, strength = self._balance
-            worth -= strength * (self._had / (due * total))[groups]
+            had = (self._had / (due * total))[groups]
+            beyond = had + self._lengths / (due * total)[groups] - 1.0
+            worth -= strength * (had + np.maximum(beyond, 0.0))
         return worth
 
     def _new(self) -> Values:

@@ -22,8 +22,13 @@ _PERSONS = frozenset(
     yeah okay ok um uh hmm
     """.split()
 )
-# Words of websites and of reference lists: a sentence that has one is looked at closely.
-_SUSPECTS = frozenset("rights cookie privacy sign log subscribe click skip doi arxiv pp isbn".split())
+# Words of websites, reference lists and notices of rights: a sentence that has one is looked at closely.
+_SUSPECTS = frozenset(
+    """
+    rights cookie privacy sign log subscribe click skip doi arxiv pp isbn domain reproduced licensed commons copyright
+    etext ebook gutenberg
+    """.split()
+)
 _SUSPECT_PARTS = re.compile("doi|arxiv|isbn|전재|저작권|로그인|구독|바로가기")
 
 _PERSON, _NUMBER, _SUSPECT = 1, 2, 4
@@ -47,7 +52,7 @@ class Reading(NamedTuple):
     """Words of whoever speaks or is spoken to, such as "I", "you", "okay"."""
     numbers: Numbers
     suspects: Flags
-    """Whether it has a word of websites or reference lists."""
+    """Whether it has a word of websites, reference lists or notices of rights."""
 
     def head(self, height: int) -> Self:
         """What was read of the first sentences."""

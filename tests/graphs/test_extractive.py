@@ -292,6 +292,8 @@ def test_sentences_of_navigation_and_copyright_are_no_prose() -> None:
         "Please sign in or log in to read all the news of the day.",
         "무단 전재 및 재배포를 금지한다는 점을 알려 드립니다.",
         "The council voted on Monday to repair the old river bridge before the winter.",
+        "This is a work of the United States Government and is in the public domain in the United States (17 U.S.C. 105).",
+        "© 2024 The Authors, published by the society of river engineers in Ansan.",
         "See doi:10.1000/182 and arXiv:1234.5678 for all the details of the method.",
         "The mayor said that the right to sign in the name of the town was hers, and that all members had agreed to it.",
     ]
@@ -300,7 +302,7 @@ def test_sentences_of_navigation_and_copyright_are_no_prose() -> None:
     starts = [text.index(line) for line in lines]
     spans = [(start, start + len(line)) for start, line in zip(starts, lines, strict=True)]
     found = kinds(text, spans, reading.words, 6, reading.suspects)
-    assert found == [APPARATUS, APPARATUS, APPARATUS, PROSE, APPARATUS, PROSE]
+    assert found == [APPARATUS, APPARATUS, APPARATUS, PROSE, APPARATUS, APPARATUS, APPARATUS, PROSE]
 
 
 @given(st.lists(st.text(), max_size=5))

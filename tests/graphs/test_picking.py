@@ -62,6 +62,13 @@ def test_a_group_that_has_had_its_due_waits_for_the_others() -> None:
     assert chosen.taken == [0, 3]
 
 
+def test_a_sentence_that_would_use_the_due_of_all_is_no_first_choice() -> None:
+    balance = Balance(np.array([0, 0, 1, 1]), np.array([0.5, 0.5]), 1.5)
+    chosen = picker([1.0, 0.3, 0.5, 0.2], [40, 20, 20, 20], balance=balance)
+    chosen.take(40, 46, everything(4), 40)
+    assert chosen.taken == [2, 1]
+
+
 def test_a_selection_that_is_too_short_exchanges_a_sentence_for_a_longer_one() -> None:
     chosen = picker([1.0, 0.0, 0.85, 0.9], [13, 12, 20, 14])
     chosen.take(20, 23, everything(4), 20)
