@@ -203,6 +203,29 @@ def summarize(
     raise typer.Exit(commands.finish(work, when_stopped=again))
 
 
+@app.command()
+def evaluate(
+    folder: Annotated[
+        Path, typer.Argument(help="Documents with references: a.txt and a.reference.txt.", exists=True, file_okay=False)
+    ],
+    model: Annotated[list[str] | None, typer.Option(help="A model to compare; may be given several times.")] = None,
+    words: Annotated[
+        list[int] | None, typer.Option(help="A length to compare; by default as long as the references.", min=10)
+    ] = None,
+    plot: Annotated[Path | None, typer.Option(help="Where to write a plot, as SVG.", dir_okay=False)] = None,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
+    """Compare models and lengths on your own documents that have reference summaries.
+
+    Exit code: 0 all was summarised, 3 part of it, 1 nothing to compare, 2 wrong usage.
+    """
+    settings = _settings(data_dir=data_dir)
+    from app import evaluation
+
+    contenders = evaluation.contenders_of(model or (), words or ())
+    raise typer.Exit(evaluation.evaluate(folder, contenders, settings, plot))
+
+
 runs = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
 app.add_typer(runs, name="runs", epilog=EXIT_CODES)
 
