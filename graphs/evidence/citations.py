@@ -13,15 +13,13 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from graphs.evidence.scoring import CANDIDATES, Block, Integers, Scoring, Terms, best_sentences, idf_of
+from graphs.evidence.scoring import CANDIDATE_SHARE, CANDIDATES, Block, Integers, Scoring, Terms, best_sentences, idf_of
 from graphs.text.sentences import sentence_spans, split_sentences
 from graphs.text.words import BREAK, terms, terms_of, word_forms
 
 CITATIONS = 2  # of one sentence, at most
 SECOND_SHARE = 0.8  # of the best score, for a second citation to be worth giving
 LEAST_SHARE = 0.15  # of a sentence's term weight that its citation must share, or it gets none
-
-CANDIDATE_SHARE = 0.5  # of the best one's score, for a sentence to be a candidate: first of all its own words count
 
 PIECE_CHARACTERS = 100_000  # read at once: some milliseconds in which no other thread of Python runs
 REMEMBERED_FORMS = 1 << 16  # of words: some 10 MB

@@ -10,6 +10,7 @@ K1 = 1.2  # how fast a repeated term saturates
 B = 0.75  # how much a long sentence is discounted
 
 CANDIDATES = 10  # sentences that share the most, among which it is chosen
+CANDIDATE_SHARE = 0.5  # of the best one's score, for a sentence to be a candidate: first of all its own words count
 NEXT_WEIGHT = 0.1  # of the scores of the sentences next to a candidate
 AROUND_WEIGHT = 0.3  # of what stands around the claim in the summary
 AROUND = 8  # sentences before and behind a candidate in which that is looked for
@@ -34,6 +35,12 @@ class Block(NamedTuple):
         if place == len(self.terms) or self.terms[place] != term:
             return slice(0, 0)
         return slice(int(self.begins[place]), int(self.begins[place + 1]))
+
+
+def _inside(rows: NDArray[np.int32], first: int, last: int) -> tuple[int, int]:
+    """Return where the rows of [first, last) begin and end among ascending ones."""
+    begin, end = rows.searchsorted(np.array((first, last), np.int32))  # other integers would have all rows converted
+    return int(begin), int(end)
 
 
 class Terms(NamedTuple):
@@ -64,7 +71,7 @@ class Scoring:
         for block in self._blocks:
             if block.first < last and first < block.last:
                 for place, term in enumerate(terms.tolist()):
-                    begin, end = np.searchsorted(block.rows[block.postings(term)], (first, last))
+                    begin, end = _inside(block.rows[block.postings(term)], first, last)
                     often[place] += end - begin
         return often
 
@@ -90,7 +97,7 @@ class Scoring:
         """Return the weight of those of the terms that stand in the sentences."""
         order = np.argsort(rows)
         shared = np.zeros(len(rows))
-        for idf, at, _ in self._matches(terms, rows[order]):
+        for idf, at, _ in self._matches(terms, rows[order].astype(np.int32)):
             shared[order[at]] += idf
         return shared
 
@@ -100,37 +107,40 @@ class Scoring:
         inside = (near >= ranges[:, :1]) & (near < ranges[:, 1:])
         asked, places = np.unique(near[inside], return_inverse=True)
         scores = np.zeros(len(asked))
-        for idf, at, weights in self._matches(terms, asked):
+        for idf, at, weights in self._matches(terms, asked.astype(np.int32)):
             scores[at] += idf * weights
         table = np.zeros(near.shape)
         table[inside] = scores[places]
         return table
 
-    def _matches(self, terms: Terms, rows: Integers) -> Iterator[tuple[float, Integers, Reals]]:
+    def _matches(self, terms: Terms, rows: NDArray[np.int32]) -> Iterator[tuple[float, Integers, Reals]]:
         """Yield each term's idf, the places in `rows`, ascending sentences, that have it, and its weights there."""
         for block in self._blocks:
-            first, last = np.searchsorted(rows, (block.first, block.last))
+            first, last = _inside(rows, block.first, block.last)
             if first == last:
                 continue
+            asked = rows[first:last]
             for term, idf in zip(terms.terms.tolist(), terms.idf.tolist(), strict=True):
                 postings = block.postings(term)
                 having = block.rows[postings]
                 if not len(having):
                     continue
-                places = np.minimum(np.searchsorted(having, rows[first:last]), len(having) - 1)
-                at = np.flatnonzero(having[places] == rows[first:last])
+                places = np.minimum(having.searchsorted(asked), len(having) - 1)
+                at = (having[places] == asked).nonzero()[0]
                 yield idf, at + first, self.weights(block, places[at] + postings.start)
 
 
 def best_sentences(block: Block, weights: Reals, terms: Terms, first: int, last: int) -> list[tuple[float, int]]:
-    """Return the best sentences of [first, last) with their scores, negated so that they sort best first."""
+    """Return the candidates in [first, last) with their scores, negated so that they sort best first."""
     scores = np.zeros(last - first)
     for term, idf in zip(terms.terms.tolist(), terms.idf.tolist(), strict=True):
         at = block.postings(term)
         rows = block.rows[at]
-        inside = slice(*np.searchsorted(rows, (first, last)))
+        inside = slice(*_inside(rows, first, last))
         scores[rows[inside] - first] += idf * weights[at][inside]
-    least = np.partition(scores, -CANDIDATES)[-CANDIDATES] if len(scores) > CANDIDATES else 0.0
-    found = np.flatnonzero((scores > 0) & (scores >= least))
+    best = float(scores.max())
+    if best <= 0:
+        return []
+    found = np.flatnonzero(scores >= CANDIDATE_SHARE * best)
     found = found[np.argsort(-scores[found], kind="stable")][:CANDIDATES]  # of equal ones the first
     return [(-float(scores[place]), first + int(place)) for place in found]

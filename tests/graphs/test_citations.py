@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from graphs.evidence import citations
 from graphs.evidence.citations import (
-    CANDIDATE_SHARE,
     CITATIONS,
     LEAST_SHARE,
     SECOND_SHARE,
@@ -20,7 +19,7 @@ from graphs.evidence.citations import (
     SentenceSearch,
     claims_of,
 )
-from graphs.evidence.scoring import AROUND, AROUND_WEIGHT, CANDIDATES, K1, NEXT_WEIGHT, B
+from graphs.evidence.scoring import AROUND, AROUND_WEIGHT, CANDIDATE_SHARE, CANDIDATES, K1, NEXT_WEIGHT, B
 from graphs.summarize import Document, Documents
 from graphs.text.sentences import split_sentences
 from graphs.text.words import terms
