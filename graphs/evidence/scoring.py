@@ -127,7 +127,8 @@ class Scoring:
                     continue
                 places = np.minimum(having.searchsorted(asked), len(having) - 1)
                 at = (having[places] == asked).nonzero()[0]
-                yield idf, at + first, self.weights(block, places[at] + postings.start)
+                if len(at):
+                    yield idf, at + first, self.weights(block, places[at] + postings.start)
 
 
 def best_sentences(block: Block, weights: Reals, terms: Terms, first: int, last: int) -> list[tuple[float, int]]:

@@ -22,7 +22,7 @@ from graphs.summarize.drafts import MOST_CITATIONS, Draft, DraftSentence
 from graphs.summarize.state import NO_USAGE, State, Usage, add_usage
 
 REPAIRS = 2  # rounds
-POOR = 0.2  # support below which better places are looked for
+POOR = 0.25  # support below which better places are looked for
 BETTER = 0.15  # by which they must be better
 
 
