@@ -22,7 +22,7 @@ from graphs.summarize.drafts import MOST_CITATIONS, Draft, DraftSentence
 from graphs.summarize.state import NO_USAGE, State, Usage, add_usage
 
 REPAIRS = 2  # rounds
-POOR = 0.2  # support below which better places are looked for
+POOR = 0.25  # support below which better places are looked for
 BETTER = 0.15  # by which they must be better
 
 
@@ -106,9 +106,7 @@ async def repair(state: ReviewState, runtime: Runtime[Context]) -> dict[str, Any
 def _attributed(drafts: Sequence[Draft], languages: dict[str, str], context: Context) -> list[Draft]:
     measured = [_measured(draft, languages, context) for draft in drafts]
     spots = [spot for spot in _spots(measured) if _lacks_places(measured[spot.draft].sentences[spot.sentence])]
-    claims = [
-        Claim(measured[spot.draft].sentence(spot.sentence), measured[spot.draft].step["document"]) for spot in spots
-    ]
+    claims = [_claim(measured[spot.draft], spot.sentence) for spot in spots]
     for spot, places in zip(spots, SentenceSearch(context.documents).find(claims), strict=True):
         draft = measured[spot.draft]
         sentence = draft.sentences[spot.sentence]
@@ -116,6 +114,11 @@ def _attributed(drafts: Sequence[Draft], languages: dict[str, str], context: Con
         if better is not None:
             measured[spot.draft] = draft.changed(spot.sentence, places=better[0], support=better[1])
     return measured
+
+
+def _claim(draft: Draft, number: int) -> Claim:
+    neighbours = [place for place in (number - 1, number + 1) if 0 <= place < len(draft.sentences)]
+    return Claim(draft.sentence(number), draft.step["document"], " ".join(map(draft.sentence, neighbours)))
 
 
 def _measured(draft: Draft, languages: dict[str, str], context: Context) -> Draft:
