@@ -27,7 +27,10 @@ section_graph = section_builder.compile(checkpointer=False, name="section")
 async def section(state: SectionState, runtime: Runtime[Context]) -> SectionOutput:
     """Run the chunks of one section, and the merges right above them, in a graph of their own."""
     async with runtime.context.section():
-        finished: Any = await section_graph.ainvoke(state, context=runtime.context)
+        # A refined document takes two supersteps a chunk.
+        finished: Any = await section_graph.ainvoke(
+            state, {"recursion_limit": 2 * len(state["todo"]) + 10}, context=runtime.context
+        )
     return nodes.leave(finished)
 
 
@@ -46,6 +49,7 @@ async def finish(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     """Review the summaries, judge what was reached against `min_coverage`, and hand out the texts."""
     drafts = await collect(state, runtime.context)
     reviewed: Any = await review_graph.ainvoke(first_review(state, drafts.values()), context=runtime.context)
+    await nodes.tell_review(reviewed["usage"], runtime.context)
     return {
         **conclude(state, dict(zip(drafts, reviewed["drafts"], strict=True)), runtime.context),
         "usage": reviewed["usage"],
