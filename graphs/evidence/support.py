@@ -6,13 +6,14 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from graphs.text.words import terms
+from graphs.text.words import HANGUL, SPACELESS, terms
 
 DOUBTFUL = 0.4  # support below which a sentence is worth a second look
 AROUND = 160  # characters around a citation that still belong to it
 
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
-_WORD = re.compile(r"[^\W\d_](?:[\w'’-]*\w)?")
+_OTHER = f"{SPACELESS}{HANGUL}"  # scripts without capitals, whose particles stand right behind a foreign name
+_WORD = re.compile(rf"[^\W\d_{_OTHER}](?:[^\W{_OTHER}'’-]|['’-]+(?=[^\W{_OTHER}]))*")
 _GROUPED = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _NOUN_CAPITALS = frozenset(["de"])  # languages that write common nouns like names
 
@@ -54,6 +55,7 @@ def _missing_numbers(sentence: str, passages: str) -> list[str]:
 def _missing_names(sentence: str, passages: str) -> list[str]:
     """Return the capitalised words, the sentence's first one apart, that the passages do not hold."""
     there = {word.casefold() for word in _WORD.findall(passages)}
+    there |= {_bare(word) for word in there}
     words = _WORD.findall(sentence)
     names = [word for place, word in enumerate(words) if _is_name(word, is_first=place == 0)]
     return list(dict.fromkeys(name for name in names if not _holds(there, name)))
@@ -67,8 +69,12 @@ def _is_name(word: str, *, is_first: bool) -> bool:
 
 def _holds(there: set[str], name: str) -> bool:
     folded = name.casefold()
-    stem = folded.removesuffix("'s").removesuffix("’s")
+    stem = _bare(folded)
     return folded in there or stem in there or stem.removesuffix("s") in there or f"{stem}s" in there
+
+
+def _bare(word: str) -> str:
+    return word.removesuffix("'s").removesuffix("’s")
 
 
 def _plain(number: str) -> str:
