@@ -106,8 +106,8 @@ def test_a_korean_particle_makes_no_other_name_of_a_latin_one(sentence: str) -> 
 
 def test_across_languages_only_numbers_can_be_missed() -> None:
     support = support_of("시장은 1923년에 항구를 열었다.", [PASSAGE], language="ko", same_language=False)
-    assert support == (None, [])
     assert not support.is_doubtful
+    assert support == (None, [])
     wrong = support_of("시장은 1932년에 항구를 열었다.", [PASSAGE], language="ko", same_language=False)
     assert wrong.unsupported == ["1932"]
     assert wrong.is_doubtful
