@@ -7,13 +7,14 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from graphs.text.words import terms
+from graphs.text.words import HANGUL, SPACELESS, terms
 
 DOUBTFUL = 0.35  # support below which a sentence is worth a second look: one in ten that people found evidence for
 AROUND = 160  # characters around a citation that still belong to it
 
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
-_WORD = re.compile(r"[^\W\d_](?:[\w'’-]*\w)?")
+_OTHER = f"{SPACELESS}{HANGUL}"  # scripts without capitals, whose particles stand right behind a foreign name
+_WORD = re.compile(rf"[^\W\d_{_OTHER}](?:[^\W{_OTHER}'’-]|['’-]+(?=[^\W{_OTHER}]))*")
 _GROUPED = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _ONES = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
@@ -100,6 +101,7 @@ def _spelt_values(text: str) -> Iterator[str]:
 def _missing_names(sentence: str, passages: str) -> list[str]:
     """Return the capitalised words, the sentence's first one apart, that the passages do not hold."""
     there = {word.casefold() for word in _WORD.findall(passages)}
+    there |= {_bare(word) for word in there}
     there.update(part for word in list(there) for part in word.split("-"))
     names = [match[0] for match in _WORD.finditer(sentence) if _is_name(match[0], is_first=_opens(sentence, match))]
     return list(dict.fromkeys(name for name in names if not _holds(there, name) and not _is_spelt(passages, name)))
@@ -126,10 +128,14 @@ def _is_name(word: str, *, is_first: bool) -> bool:
 
 def _holds(there: set[str], name: str) -> bool:
     folded = name.casefold().replace("’", "'")
-    stem = folded.removesuffix("'s").removesuffix("'")
+    stem = _bare(folded).removesuffix("'")
     if not there.isdisjoint((folded, stem, stem.removesuffix("s"), f"{stem}s", f"{stem}'s", f"{stem}’s")):
         return True
     return "-" in stem and all(not part or part in there for part in stem.split("-"))
+
+
+def _bare(word: str) -> str:
+    return word.removesuffix("'s").removesuffix("’s")
 
 
 def _plain(number: str) -> str:

@@ -80,7 +80,9 @@ def verify_or_end(state: ReviewState, runtime: Runtime[Context]) -> Literal["ver
 
 
 async def repair(state: ReviewState, runtime: Runtime[Context]) -> dict[str, Any]:
-    """Have the sentences that do not hold written anew from what they cite; nothing else is touched."""
+    """Have the sentences that do not hold written anew from what they cite; nothing else is touched. Of one that
+    nothing supports the caller has said whether it stays.
+    """
     context, drafts = runtime.context, list(state["drafts"])
     tally = Tally()
     failing = [spot for spot in _spots(drafts) if drafts[spot.draft].sentences[spot.sentence].verified is False]
@@ -89,7 +91,8 @@ async def repair(state: ReviewState, runtime: Runtime[Context]) -> dict[str, Any
     for spot, text in chain.from_iterable(found):
         draft = drafts[spot.draft]
         if text is None:
-            gone.setdefault(spot.draft, set()).add(spot.sentence)
+            if context.unsupported == "remove":
+                gone.setdefault(spot.draft, set()).add(spot.sentence)
             continue
         draft = draft.rewritten(spot.sentence, text)
         sentence = draft.sentences[spot.sentence]

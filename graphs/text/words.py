@@ -14,6 +14,8 @@ SPACELESS = (
 """The inside of a character class of a regular expression."""
 
 HANGUL = "\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7ff"
+"""The inside of a character class, too."""
+
 # Vowel signs and accents are not \w, yet they do not end a word.
 _MARKS = "\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0dff"
 
