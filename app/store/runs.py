@@ -228,12 +228,11 @@ async def renew(session: AsyncSession, worker: str, lease_seconds: float = LEASE
     await session.execute(update(Run).where(held).values(lease_until=time.time() + lease_seconds))
 
 
-async def held_by(session: AsyncSession, worker: str) -> dict[str, tuple[int, bool]]:
-    """Return the runs that a worker holds: attempt, and whether their caller wants them cancelled."""
-    query = select(Run.id, Run.attempt, Run.cancel_requested_at).where(
-        Run.worker == worker, Run.status == Status.RUNNING
-    )
-    return {id: (attempt, cancelled is not None) for id, attempt, cancelled in (await session.execute(query)).all()}
+async def attempts_of(session: AsyncSession, ids: Sequence[str]) -> dict[str, tuple[int, bool]]:
+    """Return of each run that is still there its attempt, and whether its caller wants it cancelled."""
+    wants_cancel = and_(Run.status == Status.RUNNING, Run.cancel_requested_at.is_not(None))
+    found = await session.execute(select(Run.id, Run.attempt, wants_cancel).where(Run.id.in_(ids)))
+    return {id: (attempt, bool(cancelled)) for id, attempt, cancelled in found.all()}
 
 
 async def release(session: AsyncSession, worker: str, id: str | None = None) -> None:
