@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi_swagger import patch_fastapi
 
-from app.api import health, models, plans, runs, stream
+from app.api import health, metrics, models, plans, runs, stream
 from app.api.limits import BodyLimit
 from app.api.problems import install_problem_handlers
 from app.api.schemas import BatchIn
@@ -61,7 +61,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     install_problem_handlers(app)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
-    for module in (runs, stream, plans, models, health):
+    for module in (runs, stream, plans, models, health, metrics):
         app.include_router(module.router)
     patch_fastapi(
         app,

@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy import (
     ColumnElement,
@@ -134,6 +134,30 @@ async def _next_start_seconds(session: AsyncSession) -> int:
     since = (now() - starts[-1]).total_seconds()
     apart = (starts[-1] - starts[0]).total_seconds() / max(1, len(starts) - 1)
     return max(least, min(most, math.ceil(max(since, apart))))
+
+
+class Counts(NamedTuple):
+    """How many runs there are, and how much text."""
+
+    by_status: dict[str, int]
+    bytes: int
+    queue_bytes: int
+    queue_seconds: float  # that the oldest has waited; 0 when none waits
+
+
+async def counts(session: AsyncSession) -> Counts:
+    """Count the runs that are kept."""
+    query = select(Run.status, func.count(), func.sum(Run.text_bytes), func.min(Run.created_at)).group_by(Run.status)
+    by_status, sizes, oldest = {}, {}, {}
+    for status, number, size, since in (await session.execute(query)).all():
+        by_status[status], sizes[status], oldest[status] = number, int(size), since
+    waits_since = oldest.get(Status.QUEUED, now())
+    return Counts(
+        by_status,
+        bytes=sum(sizes.values()),
+        queue_bytes=sizes.get(Status.QUEUED, 0),
+        queue_seconds=max(0.0, (now() - waits_since).total_seconds()),
+    )
 
 
 async def get(session: AsyncSession, id: str, owner: str = "") -> Run:
