@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy import (
     ColumnElement,
@@ -137,6 +137,30 @@ async def _next_start_seconds(session: AsyncSession) -> int:
     return max(least, min(most, math.ceil(max(since, apart))))
 
 
+class Counts(NamedTuple):
+    """How many runs there are, and how much text."""
+
+    by_status: dict[str, int]
+    bytes: int
+    queue_bytes: int
+    queue_seconds: float  # that the oldest has waited; 0 when none waits
+
+
+async def counts(session: AsyncSession) -> Counts:
+    """Count the runs that are kept."""
+    query = select(Run.status, func.count(), func.sum(Run.text_bytes), func.min(Run.created_at)).group_by(Run.status)
+    by_status, sizes, oldest = {}, {}, {}
+    for status, number, size, since in (await session.execute(query)).all():
+        by_status[status], sizes[status], oldest[status] = number, int(size), since
+    waits_since = oldest.get(Status.QUEUED, now())
+    return Counts(
+        by_status,
+        bytes=sum(sizes.values()),
+        queue_bytes=sizes.get(Status.QUEUED, 0),
+        queue_seconds=max(0.0, (now() - waits_since).total_seconds()),
+    )
+
+
 async def get(session: AsyncSession, id: str, owner: str = "") -> Run:
     """Return a run. Raises `RunNotFound`."""
     found = await _counted(session, _RUNS.where(Run.id == id, Run.owner == owner))
@@ -256,12 +280,11 @@ async def renew(session: AsyncSession, worker: str, lease_seconds: float = LEASE
     await session.execute(update(Run).where(held).values(lease_until=time.time() + lease_seconds))
 
 
-async def held_by(session: AsyncSession, worker: str) -> dict[str, tuple[int, bool]]:
-    """Return the runs that a worker holds: attempt, and whether their caller wants them cancelled."""
-    query = select(Run.id, Run.attempt, Run.cancel_requested_at).where(
-        Run.worker == worker, Run.status == Status.RUNNING
-    )
-    return {id: (attempt, cancelled is not None) for id, attempt, cancelled in (await session.execute(query)).all()}
+async def attempts_of(session: AsyncSession, ids: Sequence[str]) -> dict[str, tuple[int, bool]]:
+    """Return of each run that is still there its attempt, and whether its caller wants it cancelled."""
+    wants_cancel = and_(Run.status == Status.RUNNING, Run.cancel_requested_at.is_not(None))
+    found = await session.execute(select(Run.id, Run.attempt, wants_cancel).where(Run.id.in_(ids)))
+    return {id: (attempt, bool(cancelled)) for id, attempt, cancelled in found.all()}
 
 
 async def release(session: AsyncSession, worker: str, id: str | None = None) -> None:

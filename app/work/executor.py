@@ -56,7 +56,7 @@ async def execute_run(run: Run, resources: Resources) -> None:
     on from there. Raises `LeaseLost` when the run is no longer this attempt's, `SQLAlchemyError` or `LedgerUnavailable`
     when storage stops it.
     """
-    journal = Journal(resources.database, resources.notifier, run.id, run.attempt)
+    journal = Journal(resources.database, resources.notifier, run.id, run.attempt, resources.tally)
     try:
         await journal.open()
         rows = await _begin(run, resources)

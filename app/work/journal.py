@@ -11,6 +11,7 @@ from app.store.database import Database
 from app.store.models import Run
 from app.work.notifier import Notifier
 from app.work.pace import Pace
+from app.work.tally import Tally
 from app.work.tree import Tree
 from graphs.summarize import NO_USAGE, PlanCost, StepReport, add_usage
 
@@ -23,11 +24,14 @@ class Journal:
     holds.
     """
 
-    def __init__(self, database: Database, notifier: Notifier, run_id: str, attempt: int) -> None:
+    def __init__(
+        self, database: Database, notifier: Notifier, run_id: str, attempt: int, tally: Tally | None = None
+    ) -> None:
         self._database = database
         self._notifier = notifier
         self._run_id = run_id
         self._attempt = attempt
+        self._tally = tally or Tally()
         self._seq = 0
         self._told: set[str] = set()  # steps, by id, and "planned"
         self._pending: set[asyncio.Future[None]] = set()
@@ -72,6 +76,7 @@ class Journal:
         if report["step"] in self._told:
             return None
         self._told.add(report["step"])
+        self._tally.count(report)
         self.phase = report["kind"]
         self.done += report["kind"] != "review"  # which is no step of the plan
         self.failed += report["status"] == "failed"

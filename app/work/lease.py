@@ -67,20 +67,21 @@ class Watch:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._seen: dict[str, tuple[float, float]] = {}  # by worker: its lease, and since when it is that
+        self._seen: dict[str, tuple[float, float]] = {}  # by worker: its lease, and for how long it has been that
         self._looked_at = 0.0  # monotonic seconds
 
     def silent(self, leases: Mapping[str, float]) -> list[str]:
         """Return those of the workers whose lease has not changed for too long.
 
-        `leases` are those of all that hold runs now. Ask often: what happens while nobody looks does not count.
+        `leases` are those of all that hold runs now. Ask often: what happens while nobody looks hardly counts, as this
+        process may have been frozen, and they with it.
         """
         now = time.monotonic()
-        if now - self._looked_at > self._seconds / 2:  # this process itself was away
-            self._seen.clear()
+        gap = min(now - self._looked_at, self._seconds / 3)  # which is how often a lease is renewed
         self._looked_at = now
+        seen = {}
         for worker, lease in leases.items():
-            if self._seen.get(worker, (None, now))[0] != lease:
-                self._seen[worker] = lease, now
-        self._seen = {worker: seen for worker, seen in self._seen.items() if worker in leases}
-        return [worker for worker, (_, since) in self._seen.items() if now - since > self._seconds]
+            before, silent_seconds = self._seen.get(worker, (lease, -gap))
+            seen[worker] = lease, silent_seconds + gap if before == lease else 0.0
+        self._seen = seen
+        return [worker for worker, (_, silent_seconds) in seen.items() if silent_seconds > self._seconds]

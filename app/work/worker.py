@@ -100,16 +100,21 @@ class Worker:
             async with self._resources.database.begin() as session:
                 await runs.renew(session, self.id, self.lease.seconds)
         async with self._resources.database.read() as session:
-            held = await runs.held_by(session, self.id)
+            attempts = await runs.attempts_of(session, list(self._driven))
+        lost = []
         for id, driven in self._driven.items():
-            attempt, wants_cancel = held.get(id, (None, False))
+            attempt, wants_cancel = attempts.get(id, (None, False))
             if driven.task is None or driven.task.done() or driven.is_cancelled:
                 continue
             if attempt != driven.attempt:
+                logger.warning("run %s was taken over; its attempt %d ends here", id, driven.attempt)
                 driven.task.cancel()
+                lost.append(driven.task)
             elif wants_cancel:
                 driven.is_cancelled = True
                 driven.task.cancel()
+        if lost:
+            await asyncio.wait(lost)  # before those of their calls that wait for the lease could go on
         if is_due:
             self._renew_at = began + self.lease.seconds / 3
             self.lease.renew(began)

@@ -37,7 +37,7 @@ def statements() -> Iterator[list[str]]:
 async def claimed(database: Database) -> Run:
     """A run in its first attempt, or the next attempt of the one that waits."""
     async with database.begin() as session:
-        driven = list(await runs.held_by(session, "worker"))
+        driven = list(await session.scalars(select(Run.id).where(Run.status == Status.RUNNING)))
         if not await runs.has_claimable(session, "worker", [], driven):
             new = Run(id=new_id(), options={}, created_at=now(), attempt=0, documents=0)
             await runs.create(session, new, [])

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, create_engine
 import migrations
 from app.store.migrate import migrate
 from app.store.models import Base
+from tests.model_server import ROOT
 
 ROWS: dict[str, dict[str, Any]] = {
     "runs": {
@@ -43,6 +44,9 @@ ROWS: dict[str, dict[str, Any]] = {
 """A row of each table of the first revision."""
 
 MIGRATE = "import sys; from app.store.migrate import migrate; sys.stdin.readline(); migrate(sys.argv[1])"
+
+
+SCRIPTS = ScriptDirectory(str(Path(str(migrations.__file__)).parent))
 
 
 def url_of(path: Path) -> str:
@@ -139,6 +143,18 @@ def test_a_database_of_the_first_revision_keeps_its_data(path: Path) -> None:
         assert {name: found.get(name) for name in row} == row
 
 
+@pytest.mark.parametrize("revision", [script.revision for script in SCRIPTS.walk_revisions()][:0:-1])
+def test_a_process_that_is_killed_at_any_statement_leaves_a_whole_database(
+    revision: str, path: Path, tmp_path: Path
+) -> None:
+    migrate(url_of(path), revision)
+    insert_rows(path)
+    command = [sys.executable, "-m", "tests.killed_migrations", str(path), str(tmp_path / "copy.db")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr[-2_000:]
+    assert int(done.stdout) > 5
+
+
 def test_the_size_of_runs_that_were_there_is_known(path: Path) -> None:
     migrate(url_of(path), "0002")
     insert_rows(path)
@@ -154,9 +170,8 @@ def test_a_new_database_can_give_room_back(path: Path) -> None:
 
 
 def test_the_migrations_are_one_line_with_one_head() -> None:
-    scripts = ScriptDirectory(str(Path(str(migrations.__file__)).parent))
-    assert len(scripts.get_heads()) == 1
-    assert [script.revision for script in scripts.walk_revisions()][-1] == "0001"
+    assert len(SCRIPTS.get_heads()) == 1
+    assert [script.revision for script in SCRIPTS.walk_revisions()][-1] == "0001"
 
 
 @pytest.mark.parametrize("folder", ["with space", "50% of it", "데이터"])
