@@ -231,6 +231,7 @@ export const english = {
   "problem_invalid-fields": ["One of the options has a value that cannot be used.", "Correct what is named below."],
   "problem_empty-batch": ["There is no document yet.", "Add a file or a text."],
   "problem_too-many-documents": ["These are more documents than this service accepts at once.", "Send them in several batches."],
+  "problem_duplicate-document-id": ["Two documents have the same id.", "Give each its own."],
   "problem_unreadable-documents": ["None of these documents can be read.", "The reason stands beside each."],
   "problem_unknown-model": ["This service does not offer that model.", "Choose another one."],
   "problem_plan-impossible": ["The documents do not fit these options.", "Choose another way of reading, or a model with a larger window."],

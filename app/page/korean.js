@@ -231,6 +231,7 @@ export const korean = {
   "problem_invalid-fields": ["설정 가운데 쓸 수 없는 값이 있습니다.", "아래에 적힌 것을 고치세요."],
   "problem_empty-batch": ["아직 문서가 없습니다.", "파일이나 글을 넣으세요."],
   "problem_too-many-documents": ["한 번에 받을 수 있는 문서 수를 넘었습니다.", "여러 번에 나누어 보내세요."],
+  "problem_duplicate-document-id": ["같은 id를 가진 문서가 있습니다.", "문서마다 다른 id를 주세요."],
   "problem_unreadable-documents": ["읽을 수 있는 문서가 하나도 없습니다.", "문서 옆에 까닭이 있습니다."],
   "problem_unknown-model": ["이 서비스에는 그런 모델이 없습니다.", "다른 모델을 고르세요."],
   "problem_plan-impossible": ["이 설정으로는 문서를 읽을 수 없습니다.", "읽는 방법을 바꾸거나 더 긴 글을 읽는 모델을 고르세요."],
