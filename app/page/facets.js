@@ -6,7 +6,7 @@ import { markdown } from "./markdown.js";
 import { word } from "./words.js";
 
 const SHOWN = 40;
-const HIDDEN = ["status", "error", "message", "usage"];
+const HIDDEN = ["status", "error", "message", "usage", "facet", "parts", "failed_parts"];
 
 export function facetsView(facets) {
   const entries = Object.entries(facets || {}).filter(([, facet]) => facet && typeof facet === "object");
@@ -16,10 +16,10 @@ export function facetsView(facets) {
 
 function card([key, facet]) {
   const isWide = key.startsWith("translation") || key === "synthesis";
-  return h("div", { class: `card facet${isWide ? " is-wide" : ""}` }, h("h3", {}, titleOf(key)), content(key, facet));
+  return h("div", { class: `card facet${isWide ? " is-wide" : ""}` }, h("h3", {}, facetName(key)), content(key, facet));
 }
 
-function titleOf(key) {
+export function facetName(key) {
   const [kind, ...more] = key.split(":");
   if (kind === "translation") return word("facet_translation", languageName(more.join(":")));
   return word(`facet_${kind}`) || key.replaceAll("_", " ");
@@ -45,6 +45,7 @@ function shownAs(kind, facet) {
     return value.every((one) => isShort(one)) ? chips(value) : list(value, "");
   }
   if (typeof value === "string") return value.length > 60 ? h("div", { class: "prose" }, markdown(value)) : h("p", { class: "large" }, pretty(value));
+  if (typeof value.text === "string") return h("div", { class: "prose small", lang: value.language }, markdown(value.text));
   if (typeof value === "object") return kind === "sentiment" ? sentiment(value) : generic(value);
   return h("p", { class: "large" }, String(value));
 }
@@ -87,7 +88,7 @@ function details(item) {
   if (typeof item !== "object" || item === null) return [];
   const said = [];
   if (typeof item.count === "number") said.push(`× ${count(item.count)}`);
-  for (const key of ["kind", "type", "answer", "owner", "who", "due", "when"]) if (item[key]) said.push(pretty(item[key]));
+  for (const key of ["kind", "type", "answer", "owner", "who", "due", "when"]) if (item[key]) said.push(named(item[key]));
   return said;
 }
 
@@ -103,7 +104,7 @@ function sentiment(value) {
   const label = value.label ?? value.sentiment ?? value.tone;
   const score = value.score ?? value.value;
   return [
-    label && h("p", { class: "large" }, pretty(label)),
+    label && h("p", { class: "large" }, named(label)),
     typeof score === "number" && h("meter", { min: -1, max: 1, value: score, "aria-label": word("facet_sentiment") }),
     value.reason && h("p", { dir: "auto" }, value.reason),
     !label && typeof score !== "number" && generic(value),
@@ -122,4 +123,6 @@ function generalText(item) {
   return Object.values(item).filter((value) => typeof value !== "object").join(" · ");
 }
 
+// A kind of name or a tone in the reader's language, where the page has a word for it.
+const named = (value) => word(`named_${value}`) || pretty(value);
 const pretty = (value) => String(value).replaceAll("_", " ");

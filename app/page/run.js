@@ -129,6 +129,9 @@ class RunView {
     } else if (type === "document") {
       this.early.set(data.id, data.text);
       this.showEarly();
+    } else if (type === "retried") {
+      this.progress.restart();
+      this.progress.told(data);
     } else if (type === "goodbye") this.isRestarting = true;
     else if (type === "finished") this.ended(data);
   }

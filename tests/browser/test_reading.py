@@ -135,15 +135,18 @@ def test_facets_are_shown_each_in_its_own_way(wide: Watched) -> None:
     page = wide.open()
     facets = {
         "key_terms": {"status": "succeeded", "items": [{"term": "harbour pier", "count": 4, "weight": 0.7}, "ferry"]},
-        "entities": {"status": "partial", "items": [{"name": "Ansan", "kind": "place", "count": 1200}]},
-        "questions": {"status": "succeeded", "items": [{"question": "When was it opened?", "answer": "In 1923."}]},
+        "entities": {"status": "partial", "items": [{"name": "Ansan", "type": "place", "count": 1200}]},
+        "questions": {"status": "succeeded", "items": [{"question": "When was it opened?", "document": "a"}]},
         "action_items": {
             "status": "succeeded",
-            "items": [{"text": "Close the pier", "owner": "The city", "due": "2027"}],
+            "items": [{"action": "Close the pier", "who": "The city", "due": "2027", "document": "a"}],
         },
         "sentiment": {"status": "succeeded", "value": {"label": "positive", "score": 0.4}},
-        "categories": {"status": "succeeded", "items": [{"label": "Traffic", "share": 0.75}]},
-        "translation:ko": {"status": "succeeded", "text": "**항구**는 1923년에 열렸다. " * 5},
+        "categories": {"status": "succeeded", "items": [{"category": "Traffic", "share": 0.75}]},
+        "translation:ko": {
+            "status": "succeeded",
+            "value": {"text": "**항구**는 1923년에 열렸다.", "language": "ko", "words": 3},
+        },
         "synthesis": {"status": "failed", "error": "timeout", "message": "The model did not answer."},
         "mood_map": {"status": "unavailable"},
         "other_new": {"status": "succeeded", "sea": ["blue", "wide"], "depth": 12},
@@ -164,9 +167,9 @@ def test_facets_are_shown_each_in_its_own_way(wide: Watched) -> None:
     expect(card("Key terms").locator("li")).to_have_text(["harbour pier × 4", "ferry"])
     expect(card("Names")).to_contain_text("Ansan × 1,200 place")
     expect(card("Names")).to_contain_text("Some parts could not be read.")
-    expect(card("Questions it answers")).to_contain_text("When was it opened? — In 1923.")
+    expect(card("Questions it answers")).to_contain_text("When was it opened?")
     expect(card("To do")).to_contain_text("Close the pier — The city · 2027")
-    expect(card("Tone")).to_contain_text("positive")
+    expect(card("Tone")).to_contain_text("Positive")
     expect(card("Categories")).to_contain_text("75%")
     expect(card("Translation: Korean").locator("strong").first).to_have_text("항구")
     expect(card("All in one")).to_contain_text("The model did not answer.")
