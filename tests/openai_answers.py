@@ -18,6 +18,11 @@ BORDER = re.compile(r"[.!?](?=\s)|[\u3002\uff01\uff1f\n]")
 WINDOW = 400  # characters looked at for one sentence, so that an answer costs the same for a source of any length
 WORDS = 12  # words taken of one sentence
 FRAGMENT = 120  # characters of one sentence, for languages written without spaces
+ASKED_WORDS = re.compile(r"about (\d+)(?: words|, from)")
+SENTENCE = re.compile(r"[^\n.!?。！？]*(?:[.!?](?!\s)[^\n.!?。！？]*)*[.!?。！？\n]?")
+NUMBERED = re.compile(r"\s*(?:\[(\d+)\] )?(.*)", re.DOTALL)
+MARKED_END = re.compile(r"(.*?)((?:\s?\[\d+\])*)\.?$", re.DOTALL)
+STATEMENT = re.compile(r"^Statement (\d+): (.*)\nPassages: (.*)(?:\nWrong: (.*))?$", re.MULTILINE)
 LETTERS = str.maketrans("0123456789", "ghijklmnop")  # a hash without digits: nobody takes it for a number in the source
 
 
@@ -160,15 +165,60 @@ def _source(messages: list[Json]) -> str:
 
 
 def answer(call: Call) -> str:
-    """The first words of the first, middle and last sentence and a hash; never longer than the source."""
+    """What an obedient model would say: about as many words as were asked for, with the numbers of the sentences that
+    they come from; a verdict or better words for numbered statements. Asked for nothing of that, the first words of the
+    first, middle and last sentence and a hash. Never longer than the source.
+    """
     text = call.source.strip()
     size = len(text) if call.limit is None else min(len(text), call.limit)
+    if statements := STATEMENT.findall(text):
+        return "\n".join(_verdict(*statement) for statement in statements)[:size]
+    tail = f" (ref {call.digest[:8].translate(LETTERS)})"
+    wanted = next((found for said in reversed(call.texts) if (found := ASKED_WORDS.search(said))), None)
+    if wanted and size >= 4 * len(tail):
+        return _as_asked(text, int(wanted[1]), size, tail)
     parts = (_words(text[:WINDOW]), _words(_after_border(text, len(text) // 2)), _words(_last_sentence(text)))
     body = ". ".join(dict.fromkeys(part for part in parts if part))
-    tail = f" (ref {call.digest[:8].translate(LETTERS)})."
     if size < 2 * len(tail):
         return body[:size]
-    return body[: size - len(tail)].rstrip() + tail
+    return body[: size - len(tail) - 1].rstrip() + tail + "."
+
+
+def _as_asked(text: str, words: int, size: int, tail: str) -> str:
+    """Whole sentences, spread evenly over the source, with a hash in the last."""
+    sentences = [sentence for found in SENTENCE.finditer(text) if (sentence := _cited(found[0]))]
+    sentences = [sentence for sentence in sentences if sentence.endswith("].")] or sentences  # the rest are titles
+    counts = [len(sentence.split()) for sentence in sentences]
+    share = min(1.0, words / max(1, sum(counts)))
+    chosen: list[str] = []
+    due = length = 0.0
+    for sentence, count in zip(sentences, counts, strict=True):
+        due += count * share
+        if due < count / 2 or length + len(sentence) + 1 > size - len(tail):
+            continue
+        due -= count
+        length += len(sentence) + 1
+        chosen.append(sentence)
+    if not chosen:
+        return _words(text)[: size - len(tail)] + tail
+    body, mark = MARKED_END.match(chosen[-1]).groups()  # type: ignore[union-attr]  # it matches anything
+    return " ".join([*chosen[:-1], f"{body}{tail}{mark}."])
+
+
+def _cited(sentence: str) -> str:
+    """A sentence with the number that stood before it at its end; nothing for a line without words."""
+    mark, words = NUMBERED.match(sentence).groups()  # type: ignore[union-attr]  # it matches anything
+    words = " ".join(words.split()).rstrip(".!?。！？")
+    return f"{words}{f' [{mark}]' if mark else ''}." if words else ""
+
+
+def _verdict(number: str, statement: str, passages: str, wrong: str) -> str:
+    """YES if most of the statement's words stand in its passages; of one that is wrong, the beginning of them."""
+    if wrong:
+        return f"{number}: {'DELETE' if passages == '(none)' else _words(passages)}."
+    words = statement.casefold().split()
+    there = set(passages.casefold().split())
+    return f"{number}: {'YES' if 2 * sum(word in there for word in words) >= len(words) else 'NO, they do not say it.'}"
 
 
 def _words(text: str) -> str:

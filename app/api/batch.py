@@ -35,6 +35,7 @@ from app.errors import (
 from app.ingest.reader import ReadText, check_text
 from app.store import runs
 from app.store.models import Run, Status, new_id, now
+from graphs.facets import OFFLINE_FACETS
 from graphs.models import EMBEDDED, model_facts
 from graphs.summarize import Options
 
@@ -284,9 +285,17 @@ def _warnings(documents: Iterable[BatchDocument]) -> list[str]:
 
 
 def _option_warnings(options: Options) -> list[str]:
+    warnings = []
     if options.model == EMBEDDED and options.language != "auto":
-        return [f"{EMBEDDED} quotes its sources: each summary is in its source's language, not in {options.language}."]
-    return []
+        warnings.append(
+            f"{EMBEDDED} quotes its sources: each summary is in its source's language, not in {options.language}."
+        )
+    lacking = [facet for facet in options.all_facets if facet not in OFFLINE_FACETS]
+    if options.model == EMBEDDED and lacking:
+        warnings.append(f"{EMBEDDED} cannot give every facet; a language model is needed for: {', '.join(lacking)}.")
+    if options.categories and "categories" not in options.facets:
+        warnings.append("The categories have no use: the facet `categories` was not asked for.")
+    return warnings
 
 
 def _file_name(file: UploadFile) -> str:

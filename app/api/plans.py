@@ -41,13 +41,17 @@ async def create_plan(batch: BatchDep, services: ServicesDep) -> PlanOut:
     return PlanOut(
         model=name,
         documents=[_shown(document, by_id.get(document.id)) for document in batch.documents],
-        calls=cost.maps + cost.merges,
+        calls=cost.maps + cost.merges + cost.facets,
         maps=cost.maps,
         merges=cost.merges,
+        verbatim=cost.verbatim,
+        extra_calls=cost.extra_calls if has_tokens else 0,
+        facets=cost.facets,
         depth=cost.depth,
         prompt_tokens=cost.prompt_tokens if has_tokens else 0,
         completion_tokens=cost.completion_tokens if has_tokens else 0,
         sections=len(plan["sections"]),
+        expected_usd=facts.usd(cost.prompt_tokens, cost.expected_tokens),
         most_usd=facts.usd(cost.prompt_tokens, cost.completion_tokens),
     )
 

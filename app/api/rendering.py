@@ -6,10 +6,23 @@ formatting is let through.
 
 import html
 import re
+from collections.abc import Iterable
 from itertools import groupby
 
 from markdown_it import MarkdownIt
 
+from app.api.facets import (
+    ActionItemsOut,
+    CategoriesOut,
+    EntitiesOut,
+    FacetOut,
+    Facets,
+    KeyTermsOut,
+    QuestionsOut,
+    SentimentOut,
+    SynthesisOut,
+    TranslationOut,
+)
 from app.api.schemas import DocumentOut, RunOut, SummaryOut
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|!])")
@@ -32,9 +45,11 @@ def render_markdown(run: RunOut) -> str:
     if run.summary:
         parts.append(_by_source(run) if _is_quoted(run.summary) and len(run.documents) > 1 else run.summary.text)
     parts += _remarks(run)
+    if len(run.documents) > 1 or run.summary:
+        parts += _facets(run.facets, "##")
     if len(run.documents) > 1 or not run.summary:
         for document in run.documents:
-            parts += [f"## {escape(document.title)}", _body(document)]
+            parts += [f"## {escape(document.title)}", _body(document), *_facets(document.facets, "###")]
     return "\n\n".join(parts) + "\n"
 
 
@@ -84,3 +99,55 @@ def _text(summary: SummaryOut | None) -> str:
 def _remarks(run: RunOut) -> list[str]:
     """Return what a reader must know of a summary that lacks something."""
     return [f"*{escape(run.error.title)} {escape(run.error.detail or '')}*"] if run.error else []
+
+
+_HEADINGS = {
+    "key_terms": "Key terms",
+    "questions": "Questions",
+    "entities": "Names and numbers",
+    "sentiment": "Sentiment",
+    "categories": "Categories",
+    "action_items": "Action items",
+    "translation": "Translation",
+    "synthesis": "Synthesis",
+}
+
+
+def _facets(facets: Facets, level: str) -> list[str]:
+    """Return each facet under a heading of its own, with what it lacks."""
+    parts = []
+    for facet in facets.values():
+        language = f" ({facet.value.language})" if isinstance(facet, TranslationOut) and facet.value else ""
+        parts.append(f"{level} {escape(_HEADINGS[facet.facet] + language)}")
+        parts += [body for body in (_facet(facet),) if body]
+        if facet.message:
+            parts.append(f"*{escape(facet.message)}*")
+    return parts
+
+
+def _facet(facet: FacetOut) -> str:
+    """Return what a facet holds; "" where it holds nothing."""
+    match facet:
+        case TranslationOut() | SynthesisOut():
+            return facet.value.text if facet.value else ""
+        case SentimentOut():
+            return f"{facet.value.label} ({facet.value.score:+.2f})" if facet.value else ""
+        case KeyTermsOut():
+            return _list(facet, [", ".join(f"{escape(item.term)} ({item.count}×)" for item in facet.items)])
+        case EntitiesOut():
+            of_type: dict[str, list[str]] = {}
+            for item in facet.items:
+                of_type.setdefault(item.type, []).append(f"{escape(item.name)} ({item.count}×)")
+            return _list(facet, (f"{type}: {', '.join(names)}" for type, names in of_type.items()))
+        case CategoriesOut():
+            return _list(facet, (f"{escape(item.category)} ({item.share:.0%})" for item in facet.items))
+        case QuestionsOut():
+            return _list(facet, (escape(item.question) for item in facet.items))
+        case ActionItemsOut():
+            said = [[text for text in (item.action, item.who, item.due) if text] for item in facet.items]
+            return _list(facet, (escape(", ".join(texts)) for texts in said))
+
+
+def _list(facet: FacetOut, lines: Iterable[str]) -> str:
+    nothing = "None." if facet.status in ("succeeded", "partial") else ""
+    return "\n".join(f"- {line}" for line in lines if line) or nothing

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.api.facets import Facets
 from app.store.models import Status
 from graphs.summarize import Options
 
@@ -104,8 +105,16 @@ class SentenceOut(Body):
 
     text: str
     citations: list[CitationOut]
-    """Quoted places for the embedded model; for a language model, the places in the sources that share the most telling
-    words with the sentence. Empty where nothing in the sources comes close: read such a sentence with care."""
+    """Quoted places for the embedded model; for a language model, the sentences that it named or, where it named none
+    that support it, those that share the most telling words. Empty where nothing in the sources comes close: read such
+    a sentence with care."""
+    support: float | None = None
+    """The share of its words that its citations hold too, from 0 to 1; null where that was not asked for or cannot be
+    measured, as for a summary in another language than its source. It compares words, not truth."""
+    unsupported: list[str] = []
+    """Names and numbers of the sentence that its citations do not hold."""
+    verified: bool | None = None
+    """What the model says that has read the citations, with `verify: llm`; null: it was not asked, or did not say."""
 
 
 class SummaryOut(Body):
@@ -116,6 +125,11 @@ class SummaryOut(Body):
     language: str
     """BCP 47 tag."""
     words: int
+    target_words: int | None = None
+    """How long it was to be."""
+    misses: list[Literal["length", "language"]] = []
+    """What it does not keep to, though the model was asked again: more than 20 % longer or shorter than `target_words`,
+    or in another language than `language`."""
     sentences: list[SentenceOut]
     """The text's sentences in order, each with what it rests on."""
 
@@ -136,6 +150,8 @@ class DocumentOut(Body):
     """The map calls it took."""
     failed_chunks: int
     summary: SummaryOut | None
+    facets: Facets = Field(default_factory=dict, examples=[{}])
+    """The facets that were asked for, by the name that asked for them, when the run has ended."""
     error: Problem | None
     """Why it failed."""
 
@@ -143,7 +159,7 @@ class DocumentOut(Body):
 class ProgressOut(Body):
     """How far a run is."""
 
-    phase: Literal["queued", "plan", "map", "collapse", "reduce", "finished"]
+    phase: Literal["queued", "plan", "map", "collapse", "reduce", "facet", "review", "finished"]
     done: int
     """Calls that have ended."""
     total: int
@@ -225,7 +241,11 @@ class RunOut(Body):
     progress: ProgressOut
     summary: SummaryOut | None
     """Of the batch."""
+    variants: list[SummaryOut] = []
+    """All summaries of the batch that were written, the best first, where more than one was asked for."""
     documents: list[DocumentOut]
+    facets: Facets = Field(default_factory=dict, examples=[{}])
+    """Of the batch, by the name that asked for them, when the run has ended."""
     coverage: CoverageOut | None
     usage: UsageOut
     warnings: list[str]
@@ -316,6 +336,13 @@ class PlanOut(Body):
     """Of these, calls that read chunks."""
     merges: int
     """Of these, calls that merge partial summaries."""
+    verbatim: int
+    """Documents so short that they are their own summary, without a call."""
+    extra_calls: int
+    """Further calls at most, for summaries that miss their language (one each) or length (two each). Checks with
+    `verify: llm` come on top: a call for ten doubtful sentences, and as many to mend them, at most twice."""
+    facets: int
+    """Of these, calls for facets; one whose answer cannot be read is asked a second time beside them."""
     depth: int
     """How many calls wait for each other at most."""
     prompt_tokens: int
@@ -324,8 +351,11 @@ class PlanOut(Body):
     """Upper bound; 0 for the embedded model."""
     sections: int
     """Groups of chunks that are sent out at once."""
+    expected_usd: float | None
+    """What the calls cost if each answer is as long as asked, in US dollars; null: the price of the model is not
+    known."""
     most_usd: float | None
-    """What the calls cost at most, in US dollars; null: the price of the model is not known."""
+    """What they cost at most, extra calls apart."""
 
 
 class GateOut(Body):

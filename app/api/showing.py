@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from pydantic import TypeAdapter
+
+from app.api.facets import Facets
 from app.api.schemas import (
     ChunkOut,
     CoverageOut,
@@ -18,6 +21,7 @@ from app.store.database import Database
 from app.store.models import DocumentRow, EventRow, Run, Status
 from graphs.summarize import NO_USAGE, Options
 
+_FACETS = TypeAdapter(Facets)
 QUEUED: dict[str, Any] = {"phase": "queued", "done": 0, "total": 0, "failed": 0, "eta_seconds": None}
 
 
@@ -35,6 +39,8 @@ def run_out(run: Run, documents: list[DocumentOut]) -> RunOut:
         **_common(run),
         documents=documents,
         summary=_summary(run.summary),
+        variants=[SummaryOut(**summary) for summary in run.variants or []],
+        facets=_FACETS.validate_python(run.facets or {}),
         coverage=run.coverage and CoverageOut(**run.coverage),
         warnings=run.warnings,
     )
@@ -58,6 +64,7 @@ def document_out(row: DocumentRow) -> DocumentOut:
         chunks=row.chunks,
         failed_chunks=row.failed_chunks,
         summary=_summary(row.summary),
+        facets=_FACETS.validate_python(row.facets or {}),
         error=row.error and Problem(**row.error),
     )
 

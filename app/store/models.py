@@ -78,6 +78,8 @@ class Run(Base):
     error: Mapped[dict[str, Any] | None]
     progress: Mapped[dict[str, Any]] = mapped_column(default=dict)
     summary: Mapped[dict[str, Any] | None]
+    variants: Mapped[list[Any] | None]  # of the summary
+    facets: Mapped[dict[str, Any] | None]  # of the batch, by name
     coverage: Mapped[dict[str, Any] | None]
     usage: Mapped[dict[str, Any]] = mapped_column(default=dict)
     documents: Mapped[int]  # how many
@@ -103,6 +105,7 @@ class DocumentRow(Base):
     failed_chunks: Mapped[int] = mapped_column(default=0)
     error: Mapped[dict[str, Any] | None]
     summary: Mapped[dict[str, Any] | None]
+    facets: Mapped[dict[str, Any] | None]  # by name
     pages: Mapped[list[Any]] = mapped_column(default=list)  # where each page starts, in characters
     # Last, and loaded only when asked for: SQLite reads through a long column to reach those behind it.
     text: Mapped[str] = mapped_column(Text, deferred=True)

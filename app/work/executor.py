@@ -38,6 +38,7 @@ from graphs.summarize import (
     Usage,
     builder,
     context_of,
+    facet_warnings,
     hold_back,
     plan_cost,
 )
@@ -155,10 +156,10 @@ async def _drive(run: Run, rows: Texts, resources: Resources, journal: Journal) 
     if "plan" in snapshot.values:
         hold_back(snapshot.values["plan"], context, snapshot.values["steps"])
         journal.planned(plan_cost(snapshot.values["plan"]), tree_of(snapshot.values["plan"]))
-    if "status" in snapshot.values:  # the graph had ended; only the run's end was not written
+    if "status" in snapshot.values and not snapshot.next:  # the graph had ended; only the run's end was not written
         return cast("Outcome", snapshot.values)
     start: Any = None if snapshot.created_at is not None else {"documents": []}
-    output: Outcome | None = None
+    output: Any = snapshot.values if "status" in snapshot.values else None
     # LangGraph's default durability, "async", is enough: what must not be lost is in the ledger before a node returns,
     # and a checkpoint that a crash took away costs a second look at the ledger. ("sync" also breaks graphs inside that
     # have no checkpoints, in LangGraph 1.2.)
@@ -166,10 +167,11 @@ async def _drive(run: Run, rows: Texts, resources: Resources, journal: Journal) 
         if "plan" in update:
             planned = update["plan"]["plan"]
             journal.planned(plan_cost(planned), tree_of(planned))
-        if "finish" in update:
-            output = update["finish"]
+        for node in ("review", "finish"):  # the texts, then the facets
+            if node in update:
+                output = {**(output or {}), **update[node]}
     assert output is not None, "the graph ended without its last node"
-    return output
+    return cast("Outcome", output)
 
 
 async def _succeed(run: Run, rows: Texts, output: Outcome, resources: Resources, journal: Journal) -> None:
@@ -191,6 +193,9 @@ async def _succeed(run: Run, rows: Texts, output: Outcome, resources: Resources,
             status=status,
             error=_shortfall(output, unread) if status is not Status.SUCCEEDED else None,
             summary=output["summary"],
+            variants=output["variants"],
+            facets=output.get("facets"),
+            warnings=[*run.warnings, *facet_warnings(output)],
             coverage=output["coverage"],
             progress=journal.progress() | {"phase": "finished", "eta_seconds": 0.0},
         )
@@ -234,5 +239,6 @@ def _document_values(result: DocumentResult, position: int) -> dict[str, Any]:
         "chunks": result["chunks"],
         "failed_chunks": result["failed_chunks"],
         "summary": result["summary"],
+        "facets": result.get("facets"),
         "error": error,
     }

@@ -54,7 +54,7 @@ class Journal:
 
     def planned(self, cost: PlanCost, tree: Tree = NO_TREE) -> None:
         """Tell what the plan asks for, and its shape."""
-        self.total = cost.maps + cost.merges
+        self.total = cost.steps
         self._tree = tree
         self._pace = Pace()  # planning is no measure of the calls
         if "planned" not in self._told:
@@ -70,7 +70,7 @@ class Journal:
             return None
         self._told.add(report["step"])
         self.phase = report["kind"]
-        self.done += 1
+        self.done += report["kind"] != "review"  # which is no step of the plan
         self.failed += report["status"] == "failed"
         self.usage = add_usage(self.usage, report["usage"])
         self._pace.ended(report["seconds"], remembered=bool(report["usage"]["remembered"]))

@@ -17,7 +17,7 @@ class Tree(NamedTuple):
 
 def tree_of(plan: Plan) -> Tree:
     """Return the tree of a plan's calls."""
-    level_of = {step["id"]: step["level"] for step in plan["steps"].values() if step["inputs"]}
+    level_of = {step["id"]: step["level"] for step in plan["steps"].values() if step["kind"] == "merge"}
     within = Counter(plan["steps"][id]["document"] for id in level_of)
     at_level = Counter(level_of.values())
     return Tree(

@@ -40,7 +40,7 @@ from graphs.models.failures import (
 )
 from graphs.models.spending import Bill
 
-Messages = Sequence[tuple[str, str]]  # (role, content): role is "system" or "user"
+Messages = Sequence[tuple[str, str]]  # (role, content): role is "system", "user" or "assistant"
 CONNECTIONS = 1_000  # at most open to one provider; the gate keeps the calls in flight far below
 KEEPALIVE_SECONDS = 60.0
 DNS_SECONDS = 300  # that an address is remembered
@@ -178,7 +178,11 @@ class ChatModel:
         return Bill(1, prompt_tokens, completion_tokens, int(is_estimated), usd)
 
 
-_ROLES: dict[str, type[SystemMessage | HumanMessage]] = {"system": SystemMessage, "user": HumanMessage}
+_ROLES: dict[str, type[SystemMessage | HumanMessage | AIMessage]] = {
+    "system": SystemMessage,
+    "user": HumanMessage,
+    "assistant": AIMessage,
+}
 
 
 def _proxy(scheme: str, host: str) -> str | None:

@@ -12,6 +12,7 @@ CallFailed                  the call is given up; the run goes on and says what 
     ├── AnswerRefused       the model declined
     ├── AnswerEmpty         no text
     ├── AnswerTooLong       longer than its source
+    ├── AnswerUnreadable    not in the form or the language that was asked for
     └── AnswerMalformed     not an answer of OpenAI's protocol
 RunStopped                  no further call of this run can succeed, or may be made
 ├── Unauthorized            key missing, wrong or without the right
@@ -71,6 +72,12 @@ class BudgetSpent(CallFailed):
     code = "budget_spent"
 
 
+class NeedsLanguageModel(CallFailed):
+    """The embedded model quotes and cannot write."""
+
+    code = "needs_language_model"
+
+
 class AnswerUnusable(CallFailed):
     """The answer cannot be used."""
 
@@ -105,6 +112,12 @@ class AnswerTooLong(AnswerUnusable):
     """The answer is longer than its source, so it is no summary."""
 
     code = "answer_too_long"
+
+
+class AnswerUnreadable(AnswerUnusable):
+    """The answer does not have the form that was asked for."""
+
+    code = "answer_unreadable"
 
 
 class AnswerMalformed(AnswerUnusable):

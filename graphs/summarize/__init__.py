@@ -2,8 +2,8 @@
 
 from graphs.summarize.budget import hold_back
 from graphs.summarize.context import CHUNK_TOKENS, Budget, Context, Options, context_of
+from graphs.summarize.facet_results import facet_warnings
 from graphs.summarize.graph import builder, graph
-from graphs.summarize.outcome import summarise
 from graphs.summarize.plan import DoesNotFit, PlanCost, make_plan, plan_cost
 from graphs.summarize.state import (
     NO_USAGE,
@@ -43,9 +43,9 @@ __all__ = [
     "add_usage",
     "builder",
     "context_of",
+    "facet_warnings",
     "graph",
     "hold_back",
     "make_plan",
     "plan_cost",
-    "summarise",
 ]

@@ -1,22 +1,30 @@
 """How a step gets its answer: by one call, or by smaller ones where the model's window is smaller than the plan was
-told.
+told; a summary that is in the wrong language or of the wrong length is asked for again.
 """
 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from graphs.models.calls import Answer
 from graphs.models.failures import CallFailed, ContextOverflow
 from graphs.models.spending import Bill
+from graphs.summarize.authors import VERBATIM, Below, Question
 from graphs.summarize.context import Context
+from graphs.summarize.fitting import best_draft, next_request
 from graphs.summarize.prompts import says_nothing_relevant
-from graphs.summarize.state import Result, Step, Usage
+from graphs.summarize.state import Cited, Result, Step, Usage
 from graphs.text.sentences import split_sentences
 
 HALVINGS = 4  # a chunk is cut into sixteen pieces at most
 
-Below = Sequence[tuple[Result, Answer]]
+
+class Written(NamedTuple):
+    """An answer, and what its numbers mean."""
+
+    answer: Answer
+    cites: list[Cited]
 
 
 @dataclass(slots=True)
@@ -39,27 +47,24 @@ class Tally:
         )
 
 
-async def answer_step(step: Step, below: Below, context: Context, tally: Tally, halvings: int = 0) -> Answer:
-    """Return the answer to a step: of a map without `below`, of a merge of what is `below` with it.
+async def answer_step(step: Step, below: Below, context: Context, tally: Tally, halvings: int = 0) -> Written:
+    """Return the answer to a step, given what is beneath it.
 
     Raises `CallFailed` and `RunStopped`.
     """
-    author = context.author
-    call = await (author.merge_call(step, below) if below else author.map_call(step))
+    asked = await context.author.question(step, below)
     try:
-        answer = await context.calls.ask(call)
+        answer = await ask(asked, context, tally)
     except ContextOverflow:
-        tally.bill.add(call.bill)
-        pieces = _half_merges(step, below) if below else _half_maps(step, context)
+        pieces = _half_merges(step, below) if step["kind"] == "merge" else _half_chunks(step, context)
         if halvings == HALVINGS or len(pieces) < 2:
             raise
-    except CallFailed:
-        tally.bill.add(call.bill)
-        raise
     else:
-        tally.bill.add(call.bill)
-        tally.remembered += not call.bill.calls
-        return answer
+        if step["is_summary"] and not (context.focus and says_nothing_relevant(answer.text)):
+            answer = await _fit(asked, answer, context, tally)
+        return Written(answer, asked.cites(answer))
+    if step["kind"] == "refine":
+        return await _refine_by_pieces(step, below, [piece for piece, _ in pieces], context, tally, halvings + 1)
     found = await asyncio.gather(
         *[
             _pass_on(part) if len(part) == 1 else answer_step(piece, part, context, tally, halvings + 1)
@@ -67,26 +72,67 @@ async def answer_step(step: Step, below: Below, context: Context, tally: Tally, 
         ],
         return_exceptions=True,  # each piece comes to its end: what it pays for is counted here, and kept
     )
-    answers: list[Answer] = []
+    written: list[Written] = []
     for answered in found:
         if isinstance(answered, BaseException):
             raise answered
-        answers.append(answered)
-    parts = [
-        (_result(piece, answer), answer)
-        for (piece, _), answer in zip(pieces, answers, strict=True)
-        if not (context.focus and says_nothing_relevant(answer.text))
+        written.append(answered)
+    relevant = [
+        (piece, answered)
+        for (piece, _), answered in zip(pieces, written, strict=True)
+        if not (context.focus and says_nothing_relevant(answered.answer.text))
     ]
-    if len(parts) < 2:
-        return parts[0][1] if parts else answers[0]
-    return await answer_step(step, parts, context, tally, halvings + 1)
+    if len(relevant) < 2:
+        return relevant[0][1] if relevant else written[0]
+    parts = [(result_of(piece, answered), answered.answer) for piece, answered in relevant]
+    return await answer_step({**step, "kind": "merge"}, parts, context, tally, halvings + 1)
 
 
-async def _pass_on(part: Below) -> Answer:
-    return part[0][1]
+async def _refine_by_pieces(
+    step: Step, below: Below, pieces: Sequence[Step], context: Context, tally: Tally, halvings: int
+) -> Written:
+    """Take the pieces of a chunk into the summary so far, one after the other."""
+    written: Written | None = None
+    for piece in pieces:
+        so_far = [(result_of(step, written), written.answer)] if written else below
+        answered = await answer_step(piece, so_far, context, tally, halvings)
+        if not (context.focus and says_nothing_relevant(answered.answer.text)):
+            written = answered
+    return written or answered
 
 
-def _half_maps(step: Step, context: Context) -> list[tuple[Step, Below]]:
+async def ask(asked: Question, context: Context, tally: Tally) -> Answer:
+    """Ask, and count what it costs, also when it fails."""
+    try:
+        answer = await context.calls.ask(asked.call)
+    finally:
+        tally.bill.add(asked.call.bill)
+    tally.remembered += not asked.call.bill.calls and asked.call.model != VERBATIM
+    return answer
+
+
+async def _fit(asked: Question, answer: Answer, context: Context, tally: Tally) -> Answer:
+    """Have a summary written again that is in another language or much longer or shorter than it should be; return the
+    best that was written.
+    """
+    drafts = [answer]
+    while asked.step is not None and (request := next_request(drafts, asked.step)):
+        again = context.author.follow_up(asked, drafts[-1], request)
+        if again is None:
+            break
+        try:
+            drafts.append(await ask(again, context, tally))
+        except CallFailed:  # what is there is a summary already
+            break
+    return best_draft(drafts, asked.step) if asked.step else answer
+
+
+async def _pass_on(part: Below) -> Written:
+    ((result, answer),) = part
+    return Written(answer, result["cites"])
+
+
+def _half_chunks(step: Step, context: Context) -> list[tuple[Step, Below]]:
     """Cut a chunk at the sentence border nearest to its middle, or at its middle if it is one sentence."""
     text = context.documents[step["document"] or ""].text[step["start"] : step["end"]]
     middle = len(text) // 2
@@ -116,5 +162,14 @@ def _smaller(step: Step, share: float, start: int, end: int) -> Step:
     return smaller
 
 
-def _result(step: Step, answer: Answer) -> Result:
-    return Result(step=step["id"], document=step["document"], part=step["part"], parts=step["parts"], key=answer.key)
+def result_of(step: Step, written: Written | None) -> Result:
+    """Return a step's result; without an answer, one that has nothing to give."""
+    return Result(
+        step=step["id"],
+        document=step["document"],
+        part=step["part"],
+        parts=step["parts"],
+        key=written.answer.key if written else None,
+        cites=written.cites if written else [],
+        words=step["words"],
+    )

@@ -5,20 +5,27 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any, NamedTuple, Protocol
 
+from graphs.evidence.citations import Place
+from graphs.evidence.marks import cited_numbers, numbered, read_marks, renumbered, without_lookalikes
 from graphs.models.calls import Answer, Call
 from graphs.models.catalog import EMBEDDED, ModelFacts
 from graphs.models.chat import ChatModel, Messages
 from graphs.models.extractive import BatchIndex, Sentence
-from graphs.models.failures import AnswerCut, AnswerEmpty, AnswerTooLong
+from graphs.models.failures import AnswerCut, AnswerEmpty, AnswerTooLong, NeedsLanguageModel
 from graphs.models.spending import Bill, Bound, Spending
 from graphs.summarize import prompts
-from graphs.summarize.state import Documents, Result, Step
+from graphs.summarize.state import Cited, Documents, Result, Step
 from graphs.text.tokens import token_counter
 from graphs.text.words import count_words
 
+VERBATIM = "embedded:verbatim"  # the model of what needs none
 LONGEST_TOKEN = 16  # characters of an answer for each token that it may have: more, and the limit was ignored
 LONGEST_ANSWER = 1.0  # of the source's words; a longer one is no summary
 MESSAGE_TOKENS = 12  # that the chat protocol adds to a message, with some to spare
+UNBOUNDED_WORDS = 1_000_000_000
+LISTS: frozenset[prompts.Style] = frozenset(["bullets", "executive", "report"])  # styles that quotations can have
+REQUEST_TOKENS = 120  # of what is said to have an answer written again, with its roles
+LARGE_CHARACTERS = 1_000_000  # of a document whose header is worked out in a thread
 ANSWER_FLOOR_WORDS = 40  # below this a model may need more words than a very short source has
 
 
@@ -34,50 +41,132 @@ class Payer(NamedTuple):
         return Call(**self._asdict(), step=step["id"], goes_ahead=bool(step["inputs"]), **what)
 
 
+class Question(NamedTuple):
+    """A call, and what the numbers in its answer mean."""
+
+    call: Call
+    places: Sequence[Place] = ()  # sentences of the sources: the first is number 1
+    messages: Messages = []
+    step: Step | None = None  # as it was asked
+
+    def cites(self, answer: Answer) -> list[Cited]:
+        """Return what an answer cites, by number; numbers that the prompt does not hold are left out."""
+        known = sorted(number for number in cited_numbers(answer.text) if 0 < number <= len(self.places))
+        return [
+            Cited(number=number, document=place.document, start=place.start, end=place.end)
+            for number in known
+            for place in [self.places[number - 1]]
+        ]
+
+
+Below = Sequence[tuple[Result, Answer]]
+
+
 class Author(Protocol):
     """Turns the steps of a plan into calls of one model."""
 
-    async def map_call(self, step: Step) -> Call:
-        """Return the call that summarises a chunk."""
+    async def question(self, step: Step, below: Below) -> Question:
+        """Return what a step asks, given the answers beneath it in the order of their sources."""
 
-    async def merge_call(self, step: Step, below: Sequence[tuple[Result, Answer]]) -> Call:
-        """Return the call that merges partial summaries, which are given in the order of their sources."""
+    def follow_up(self, asked: Question, answer: Answer, request: str) -> Question | None:
+        """Return the question that asks for an answer again, told what is wrong with it; None where that cannot be."""
+
+    def question_about(self, messages: Messages, step: Step, most_tokens: int) -> Question:
+        """Return a question about what a step gave, with room for an answer of so many tokens."""
 
 
 class ChatAuthor:
     """Writes prompts for a chat model."""
 
-    def __init__(self, chat: ChatModel, documents: Documents, *, focus: str | None, payer: Payer) -> None:
+    def __init__(self, chat: ChatModel, documents: Documents, *, wishes: prompts.Wishes, payer: Payer) -> None:
         self._chat = chat
         self._documents = documents
-        self._focus = focus
+        self._wishes = wishes
         self._payer = payer
 
-    async def map_call(self, step: Step) -> Call:
-        """Return the call that summarises a chunk."""
-        document = self._documents[step["document"] or ""]
-        text = document.text[step["start"] : step["end"]]
-        messages = prompts.map_messages(
-            title=document.title,
-            text=text,
-            part=step["part"],
-            parts=step["parts"],
-            words=step["words"],
-            language=step["language"],
-            focus=self._focus,
-        )
-        return self._call(messages, step)
+    async def question(self, step: Step, below: Below) -> Question:
+        """Return what a step asks, given the answers beneath it in the order of their sources."""
+        if step["kind"] == "verbatim":
+            return self._verbatim(step)
+        if step["kind"] == "merge":
+            return self._merge(step, below)
+        if step["kind"] == "refine" and below:
+            return await self._refine(step, below)
+        chunk = await self._chunk(step)
+        text, places = self._numbered(step)
+        messages = prompts.map_messages(**chunk, text=text, task=self._task(step), wishes=self._wishes)
+        return self._question(messages, step, places)
 
-    async def merge_call(self, step: Step, below: Sequence[tuple[Result, Answer]]) -> Call:
-        """Return the call that merges partial summaries."""
-        parts = [prompts.Part(part_title(self._documents, lower), answer.text) for lower, answer in below]
-        messages = prompts.merge_messages(
-            parts=parts, words=step["words"], language=step["language"], focus=self._focus
-        )
+    def _verbatim(self, step: Step) -> Question:
+        text, places = self._numbered(step)
+        return Question(self._payer.call(step, **given_call(Answer(text))), places)
+
+    def follow_up(self, asked: Question, answer: Answer, request: str) -> Question | None:
+        """Return the question that asks for an answer again, told what is wrong with it; None where that cannot be."""
+        assert asked.step is not None
+        step = asked.step
+        prompt_tokens = step["prompt_tokens"] + step["max_tokens"] + REQUEST_TOKENS
+        if prompt_tokens + step["max_tokens"] > self._chat.facts.window_tokens:
+            return None  # the window has no room for it
+        messages: Messages = [*asked.messages, ("assistant", answer.text), ("user", request)]
+        return self._question(messages, {**step, "prompt_tokens": prompt_tokens}, asked.places)
+
+    def question_about(self, messages: Messages, step: Step, most_tokens: int) -> Question:
+        """Return a question about what a step gave, with room for an answer of so many tokens."""
+        about: Step = {**step, "id": "", "max_tokens": most_tokens, "source_words": UNBOUNDED_WORDS}
+        return self._question(messages, self._counted(about, messages), [])
+
+    def _merge(self, step: Step, below: Below) -> Question:
+        parts: list[prompts.Part] = []
+        places: list[Place] = []
+        for lower, answer in below:
+            text, cited = carried(lower, answer, first=len(places) + 1)
+            parts.append(prompts.Part(part_title(self._documents, lower), text))
+            places += cited
+        messages = prompts.merge_messages(parts=parts, task=self._task(step), wishes=self._wishes)
         if len(below) != len(step["inputs"]):  # not as planned: something failed below, or the step was split
-            counts = token_counter(self._chat.facts.name).count([content for _, content in messages])
-            step = {**step, "prompt_tokens": sum(counts) + MESSAGE_TOKENS * len(messages)}
-        return self._call(messages, step)
+            step = self._counted(step, messages)
+        return self._question(messages, step, places)
+
+    async def _refine(self, step: Step, below: Below) -> Question:
+        ((lower, answer),) = below
+        chunk = await self._chunk(step)
+        so_far, places = carried(lower, answer, first=1)
+        text, own = self._numbered(step, first=len(places) + 1)
+        messages = prompts.refine_messages(
+            so_far=so_far, **chunk, text=text, task=self._task(step), wishes=self._wishes
+        )
+        return self._question(messages, step, [*places, *own])
+
+    def _task(self, step: Step) -> prompts.Task:
+        concludes = self._wishes.style == "report" and step["is_summary"] and step["document"] is None
+        return prompts.Task(step["words"], step["language"], step["is_summary"], concludes, step["variant"])
+
+    def _numbered(self, step: Step, first: int = 1) -> tuple[str, list[Place]]:
+        document = self._documents[step["document"] or ""]
+        chunk = document.text[step["start"] : step["end"]]
+        if not step["is_numbered"]:
+            return without_lookalikes(chunk), []
+        text, spans = numbered(chunk, first)
+        return text, [Place(document.id, step["start"] + start, step["start"] + end) for start, end in spans]
+
+    async def _chunk(self, step: Step) -> dict[str, Any]:
+        """Return what a prompt says of a chunk beside its text."""
+        id = step["document"] or ""
+        is_long = step["parts"] > 1
+        if len(self._documents[id].text) > LARGE_CHARACTERS:
+            header = await asyncio.to_thread(self._documents.header, id, is_long=is_long)
+        else:
+            header = self._documents.header(id, is_long=is_long)
+        section = header.outline.path(step["start"])
+        return {"header": header, "section": section, "part": step["part"], "parts": step["parts"]}
+
+    def _counted(self, step: Step, messages: Messages) -> Step:
+        counts = token_counter(self._chat.facts.name).count([content for _, content in messages])
+        return {**step, "prompt_tokens": sum(counts) + MESSAGE_TOKENS * len(messages)}
+
+    def _question(self, messages: Messages, step: Step, places: Sequence[Place]) -> Question:
+        return Question(self._call(messages, step), places, messages, step)
 
     def _call(self, messages: Messages, step: Step) -> Call:
         facts = self._chat.facts
@@ -95,7 +184,9 @@ class ChatAuthor:
             answer = await self._chat.ask(messages, most_tokens(room), bill)
             if len(answer.text) > LONGEST_TOKEN * step["max_tokens"]:
                 raise AnswerTooLong
-            if count_words(answer.text) > max(ANSWER_FLOOR_WORDS, LONGEST_ANSWER * step["source_words"]):
+            if count_words(read_marks(answer.text).text) > max(
+                ANSWER_FLOOR_WORDS, LONGEST_ANSWER * step["source_words"]
+            ):
                 raise AnswerTooLong
             # The room is for what a model thinks: a longer text would not fit where the plan has put it. Nor would that
             # of a server that keeps to no limit.
@@ -118,26 +209,26 @@ class ChatAuthor:
 class ExtractiveAuthor:
     """Chooses sentences by their weight in the whole batch; the index is computed once, when the first step asks."""
 
-    def __init__(self, documents: Documents, *, focus: str | None, payer: Payer) -> None:
+    def __init__(self, documents: Documents, *, wishes: prompts.Wishes, payer: Payer) -> None:
         self._documents = documents
-        self._focus = focus
+        self._wishes = wishes
         self._payer = payer
         self._building = asyncio.Lock()
         self._index: BatchIndex | None = None
 
-    async def map_call(self, step: Step) -> Call:
-        """Return the call that picks the best sentences of a chunk."""
+    async def question(self, step: Step, below: Below) -> Question:
+        """Return the call that picks the best sentences of a chunk, or of the sentences already picked beneath."""
         index = await self._ready()
-        return self._call(index, index.within(step["document"] or "", step["start"], step["end"]), step)
-
-    async def merge_call(self, step: Step, below: Sequence[tuple[Result, Answer]]) -> Call:
-        """Return the call that picks the best of the sentences already picked."""
-        index = await self._ready()
-        picked = [index.number(Sentence(*span)) for _, answer in below for span in answer.spans]
-        return self._call(index, picked, step)
+        if step["kind"] == "verbatim":
+            return self._verbatim(index, step)
+        candidates = [index.number(Sentence(*span)) for _, answer in below for span in answer.spans]
+        if step["kind"] != "merge":
+            candidates += index.within(step["document"] or "", step["start"], step["end"])
+        return Question(self._call(index, candidates, step))
 
     def _call(self, index: BatchIndex, candidates: list[int], step: Step) -> Call:
         bill = Bill()
+        as_list = step["is_summary"] and self._wishes.style in LISTS
 
         async def perform(_: int) -> Answer:
             chosen = await asyncio.to_thread(index.select, candidates, step["words"])
@@ -145,9 +236,11 @@ class ExtractiveAuthor:
             if not chosen:
                 raise AnswerEmpty
             spans = [index.sentence(number) for number in chosen]
-            return Answer(self._quote(spans), spans=tuple((span.document, span.start, span.end) for span in spans))
+            return self._quoting(spans, as_list=as_list)
 
         identity = {"index": index.digest, "candidates": candidates, "words": step["words"]}
+        if as_list:
+            identity["form"] = "list"
         return self._payer.call(
             step,
             model=EMBEDDED,
@@ -157,10 +250,26 @@ class ExtractiveAuthor:
             bill=bill,
         )
 
-    def _quote(self, spans: Sequence[Sentence]) -> str:
-        """Return the sentences as text: a paragraph a document."""
-        paragraphs = groupby(spans, key=lambda span: span.document)
-        return "\n\n".join(" ".join(self.quoted(span) for span in group) for _, group in paragraphs)
+    def follow_up(self, asked: Question, answer: Answer, request: str) -> Question | None:
+        """Return None: what is quoted is not written again."""
+        return None
+
+    def question_about(self, messages: Messages, step: Step, most_tokens: int) -> Question:
+        """Raise `NeedsLanguageModel`."""
+        raise NeedsLanguageModel
+
+    def _verbatim(self, index: BatchIndex, step: Step) -> Question:
+        spans = [index.sentence(number) for number in index.within(step["document"] or "", step["start"], step["end"])]
+        return Question(self._payer.call(step, **given_call(self._quoting(spans, as_list=False))))
+
+    def _quoting(self, spans: Sequence[Sentence], *, as_list: bool) -> Answer:
+        """Return the sentences as a list, or a paragraph a document, with their places."""
+        if as_list:
+            text = "\n".join(f"- {self.quoted(span)}" for span in spans)
+        else:
+            paragraphs = groupby(spans, key=lambda span: span.document)
+            text = "\n\n".join(" ".join(self.quoted(span) for span in group) for _, group in paragraphs)
+        return Answer(text, spans=tuple((span.document, span.start, span.end) for span in spans))
 
     def quoted(self, span: Sentence) -> str:
         """Return one sentence on one line."""
@@ -170,8 +279,30 @@ class ExtractiveAuthor:
         async with self._building:
             if self._index is None:
                 texts = [(document.id, document.text) for document in self._documents]
-                self._index = await asyncio.to_thread(BatchIndex.build, texts, focus=self._focus)
+                self._index = await asyncio.to_thread(BatchIndex.build, texts, focus=self._wishes.focus)
             return self._index
+
+
+def given_call(answer: Answer) -> dict[str, Any]:
+    """Return what makes a call of an answer that is there already: nothing is asked and nothing paid."""
+
+    async def perform(_: int) -> Answer:
+        return answer
+
+    return {"model": VERBATIM, "identity": {"text": answer.text, "spans": answer.spans}, "perform": perform}
+
+
+def most_marks(words: int) -> int:
+    """Return how many numbers a partial of so many words may carry into a merge."""
+    return words // 5 + 4
+
+
+def carried(lower: Result, answer: Answer, *, first: int) -> tuple[str, list[Place]]:
+    """Return a partial with its numbers counted from `first`, and what they mean."""
+    cites = lower["cites"]
+    numbers = {cited["number"]: number for number, cited in enumerate(cites, first)}
+    text = renumbered(answer.text, numbers, most_marks(lower["words"]))
+    return text, [Place(cited["document"], cited["start"], cited["end"]) for cited in cites]
 
 
 def step_bound(step: Step, facts: ModelFacts) -> Bound:

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from graphs.models.calls import Answer
 from graphs.models.failures import BudgetTooSmall
 from graphs.models.spending import Bound
-from graphs.summarize.authors import step_bound
+from graphs.summarize.asking import Written, result_of
+from graphs.summarize.authors import Question, step_bound
 from graphs.summarize.context import Context
 from graphs.summarize.prompts import says_nothing_relevant
 from graphs.summarize.state import Plan, Result, Step
@@ -28,7 +29,7 @@ async def check_budget(plan: Plan, context: Context) -> None:
     needed = sum((_least(step, context) for step in to_pay), start=budget.spent)
     if not needed.fits(budget.calls, budget.tokens, budget.usd):
         raise BudgetTooSmall(f"It needs {_shown(needed)}, answers not counted.")
-    maps = [step_bound(step, context.facts) for step in to_pay if not step["inputs"]]
+    maps = [step_bound(step, context.facts) for step in to_pay if step["kind"] != "merge"]
     first = min(maps, key=lambda bound: bound.tokens, default=Bound())
     needed = budget.spent + budget.held_back + first
     if not needed.fits(budget.calls, budget.tokens, budget.usd):
@@ -46,41 +47,41 @@ def hold_back(plan: Plan, context: Context, done: Iterable[Result] = ()) -> None
 
 async def _unknown(plan: Plan, context: Context) -> list[Step]:
     """Return the steps whose calls the ledger does not remember, one of each kind; nothing is held back for others."""
-    answers: dict[str, Answer | None] = {}  # by step; None: it has nothing to give
+    answers: dict[str, tuple[Result, Answer] | None] = {}  # by step; None: it has nothing to give
     unknown: dict[str, Step] = {}
     levels = sorted({step["level"] for step in plan["steps"].values()})
     for level in levels:
         steps = [step for step in plan["steps"].values() if step["level"] == level]
-        keys: dict[str, str] = {}  # of their calls, by step
+        asked: dict[str, Question] = {}  # by step
         for number, step in enumerate(steps):
             if number % CALLS_AT_ONCE == 0:
                 await asyncio.sleep(0)
             if any(lower not in answers for lower in step["inputs"]):
                 unknown[step["id"]] = step
                 continue
-            below = [(_result(plan["steps"][lower]), answers[lower]) for lower in step["inputs"]]
-            given = [(result, answer) for result, answer in below if answer is not None]
-            if step["inputs"] and len(given) < 2:  # no call
-                answers[step["id"]] = given[0][1] if given else None
+            given = [below for lower in step["inputs"] if (below := answers[lower])]
+            if step["kind"] == "merge" and len(given) < 2:  # no call
+                answers[step["id"]] = given[0] if given else None
                 continue
-            author = context.author
-            keys[step["id"]] = (await (author.merge_call(step, given) if given else author.map_call(step))).key
-        known = await context.calls.ledger.find(list(set(keys.values())))
-        for id, key in keys.items():
-            step = plan["steps"][id]
-            if key not in known:
+            asked[step["id"]] = await context.author.question(step, given)
+        known = await context.calls.ledger.find(list({question.call.key for question in asked.values()}))
+        for id, question in asked.items():
+            step, key = plan["steps"][id], question.call.key
+            if step["kind"] == "verbatim":
+                answers[id] = _known(step, question, await question.call.perform(1))
+            elif key not in known:
                 unknown.setdefault(key, step)
-            elif context.focus and not step["inputs"] and says_nothing_relevant(known[key].text):
-                answers[id] = None
+            elif context.focus and step["kind"] != "merge" and says_nothing_relevant(known[key].text):
+                answers[id] = answers[step["inputs"][0]] if step["inputs"] else None
             else:
-                answers[id] = known[key]
+                answers[id] = _known(step, question, known[key])
     for id in answers:
         context.spending.forgo(id)
     return list(unknown.values())
 
 
-def _result(step: Step) -> Result:
-    return Result(step=step["id"], document=step["document"], part=step["part"], parts=step["parts"], key="")
+def _known(step: Step, question: Question, answer: Answer) -> tuple[Result, Answer]:
+    return result_of(step, Written(answer, question.cites(answer))), answer
 
 
 def _least(step: Step, context: Context) -> Bound:

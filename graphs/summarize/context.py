@@ -11,10 +11,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation
 from pydantic.json_schema import SkipJsonSchema
 
+from graphs.facets import FACET_PATTERN, Desk, wanted_facets
 from graphs.models.calls import Calls
 from graphs.models.catalog import EMBEDDED, ModelFacts, Price, model_facts
 from graphs.models.chat import ChatModel
 from graphs.models.spending import Bound, Spending
+from graphs.summarize import prompts
 from graphs.summarize.authors import Author, ChatAuthor, ExtractiveAuthor, Payer
 from graphs.summarize.state import Documents, StepReport
 
@@ -26,8 +28,9 @@ WORDS = {"short": 80, "medium": 200, "long": 500}
 class Budget(BaseModel):
     """What a run may cost; `null` is no limit.
 
-    A plan whose prompts alone need more is refused before the first call. After that no call is made that could go
-    over the budget; the run then ends with what it has, and says what is missing. Calls that the ledger remembers cost
+    A plan whose prompts alone need more, those of facets not counted, is refused before the first call. After that no
+    call is made that could go over the budget; the run then ends with what it has, and says what is missing. Summaries
+    go first: facets take what they leave. Calls that the ledger remembers cost
     nothing.
     """
 
@@ -51,9 +54,10 @@ class Options(BaseModel):
     network: it picks the most telling sentences of the sources and quotes them. `openai:NAME` is any model behind the
     service's OpenAI-compatible address."""
 
-    strategy: Literal["auto", "single", "map_reduce"] = "auto"
+    strategy: Literal["auto", "single", "map_reduce", "refine"] = "auto"
     """`auto`: one call for a document that a model reads well as a whole, else map-reduce. `single`: one call a
-    document, refused when it does not fit. `map_reduce`: always by chunks."""
+    document, refused when it does not fit. `map_reduce`: always by chunks. `refine`: chunk after chunk, each call
+    continuing the summary so far; slower, since its calls wait for each other, and richer in detail."""
 
     scope: Literal["document", "batch", "both"] = "both"
     """Which summaries are wanted: one for each document, one for the whole batch, or both."""
@@ -74,6 +78,47 @@ class Options(BaseModel):
     focus: str | None = Field(default=None, max_length=2_000, examples=[None])
     """A question or a topic to concentrate on. What has nothing to do with it is left out."""
 
+    style: prompts.Style = "paragraph"
+    """The form of each summary. `paragraph`: prose. `bullets`: a list. `executive`: the finding that matters most, a
+    list, what follows. `dense`: as many facts as prose can carry. `report`: a heading for each document with its
+    findings, then the contradictions between them and a conclusion. `embedded:extractive` quotes, as prose or as a
+    list."""
+
+    audience: str | None = Field(default=None, max_length=500, examples=[None])
+    """Who will read it, in a few words. Ignored by `embedded:extractive`."""
+
+    instructions: str | None = Field(default=None, max_length=4_000, examples=[None])
+    """What else is wished, in your own words. Ignored by `embedded:extractive`."""
+
+    group_by: Literal["auto", "order", "topic"] = "auto"
+    """Which documents are merged with each other first, where there are too many for one merge: neighbours in the
+    batch, or those that speak of the same things. `auto`: by topic from eight documents on."""
+
+    verify: Literal["off", "support", "llm"] = "support"
+    """How sentences are checked against what they cite. `support`: by the words, names and numbers that both share,
+    without any call. `llm`: the model is also asked about the doubtful ones, and rewrites those that do not hold, at
+    most twice."""
+
+    unsupported: Literal["mark", "remove"] = "mark"
+    """What becomes of sentences that still do not hold: they stay and can be told by their `support`, or they go."""
+
+    variants: int = Field(default=1, ge=1, le=prompts.MOST_VARIANTS)
+    """How many different summaries of the batch are written. The one with the best support, coverage and length is the
+    `summary`; all are returned."""
+    facets: list[Annotated[str, Field(pattern=FACET_PATTERN)]] = Field(
+        default=[], max_length=20, examples=[["key_terms", "entities"], ["translation:ko", "synthesis"]]
+    )
+    """What else is wanted, for each document and for the batch, side by side with the summaries: `key_terms`,
+    `questions` that the text answers, `entities` with counts, `sentiment`, `categories`, `action_items`,
+    `translation:LANG` of the summary, and `synthesis`, which merges summary, key terms and questions into one answer
+    (it brings those two along). `embedded:extractive` finds key terms, entities, and the sentiment of English texts;
+    the others say that they need a language model."""
+
+    categories: list[Annotated[str, Field(min_length=1, max_length=100, pattern=r"\S")]] = Field(
+        default=[], max_length=50, examples=[[], ["finance", "law", "science"]]
+    )
+    """The labels that the facet `categories` chooses from; empty: it finds its own."""
+
     min_coverage: float = Field(default=0.9, ge=0.0, le=1.0)
     """The share of the text, in characters, that must have been summarised for the run not to fail. Between this and 1
     the run is `partial`."""
@@ -82,9 +127,24 @@ class Options(BaseModel):
     """What the run may cost."""
 
     @property
+    def wishes(self) -> prompts.Wishes:
+        """What every prompt says of these options."""
+        return prompts.Wishes(self.focus, self.audience, self.instructions, self.style)
+
+    @property
     def target_words(self) -> int:
         """The length of a summary in words, before the source's own length limits it."""
         return self.words or WORDS[self.length]
+
+    @property
+    def all_facets(self) -> list[str]:
+        """The facets that were asked for, once each, with those that a synthesis is made of."""
+        return wanted_facets(self.facets)
+
+    @property
+    def labels(self) -> list[str]:
+        """The caller's categories, one line and once each."""
+        return list(dict.fromkeys(" ".join(label.split()) for label in self.categories))
 
 
 def ignore_report(report: StepReport) -> None:
@@ -152,9 +212,18 @@ class Context(Options):
     def author(self) -> Author:
         """Who formulates the calls of this run."""
         if self.facts.provider == "embedded":
-            return ExtractiveAuthor(self.documents, focus=self.focus, payer=self._payer)
-        chat = self.chat(self.facts) if self.chat else _open_from_environment(self.facts)
-        return ChatAuthor(chat, self.documents, focus=self.focus, payer=self._payer)
+            return ExtractiveAuthor(self.documents, wishes=self.wishes, payer=self._payer)
+        return ChatAuthor(self._chat_model, self.documents, wishes=self.wishes, payer=self._payer)
+
+    @cached_property
+    def desk(self) -> Desk:
+        """Who asks for the facets of this run."""
+        chat = None if self.facts.provider == "embedded" else self._chat_model
+        return Desk(self.facts, chat, self.documents, self.calls, self.labels, **self._payer._asdict())
+
+    @cached_property
+    def _chat_model(self) -> ChatModel:
+        return self.chat(self.facts) if self.chat else _open_from_environment(self.facts)
 
     @property
     def _payer(self) -> Payer:

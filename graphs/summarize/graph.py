@@ -1,12 +1,16 @@
-"""The topology of a run: plan, sections of chunks by Send, gather, collapse, reduce."""
+"""The topology of a run: plan, sections of chunks by Send, gather, collapse, reduce; facets beside the sections, and
+behind the last merge those that retell the summaries.
+"""
 
 from typing import Any
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
-from graphs.summarize import nodes
+from graphs.summarize import facets, nodes, review
 from graphs.summarize.context import Context
+from graphs.summarize.outcome import collect, conclude
+from graphs.summarize.review import ReviewState, first_review
 from graphs.summarize.state import Input, Output, SectionOutput, SectionState, State
 
 section_builder = StateGraph(SectionState, context_schema=Context)
@@ -29,6 +33,26 @@ async def section(state: SectionState, runtime: Runtime[Context]) -> SectionOutp
     return nodes.leave(finished)
 
 
+review_builder = StateGraph(ReviewState, context_schema=Context)
+review_builder.add_node(review.attribute)
+review_builder.add_node(review.verify)
+review_builder.add_node(review.repair)
+review_builder.add_edge(START, "attribute")
+review_builder.add_conditional_edges("attribute", review.verify_or_end, ["verify", END])
+review_builder.add_conditional_edges("verify", review.repair_or_end, ["repair", END])
+review_builder.add_edge("repair", "verify")
+review_graph = review_builder.compile(checkpointer=False, name="review")
+
+
+async def review_summaries(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
+    """Review the summaries, judge what was reached against `min_coverage`, and hand out the texts."""
+    drafts = await collect(state, runtime.context)
+    reviewed: Any = await review_graph.ainvoke(first_review(state, drafts.values()), context=runtime.context)
+    await nodes.tell_review(reviewed["usage"], runtime.context)
+    finished = dict(zip(drafts, reviewed["drafts"], strict=True))
+    return {**conclude(state, finished, runtime.context), "usage": reviewed["usage"]}
+
+
 builder = StateGraph(State, input_schema=Input, output_schema=Output, context_schema=Context)
 builder.add_node(nodes.plan)
 builder.add_node(nodes.single)
@@ -36,14 +60,19 @@ builder.add_node(section)
 builder.add_node(nodes.gather)
 builder.add_node("collapse", section)
 builder.add_node(nodes.reduce)
-builder.add_node(nodes.finish)
+builder.add_node("review", review_summaries)
+builder.add_node(facets.facet)
+builder.add_node(facets.retell)
+builder.add_node(facets.finish)
 builder.add_edge(START, "plan")
-builder.add_conditional_edges("plan", nodes.start, ["single", "section", "finish"])
+builder.add_conditional_edges("plan", facets.start, ["single", "section", "facet", "review"])
 builder.add_edge("section", "gather")
-builder.add_conditional_edges("gather", nodes.collapse_or_reduce, ["collapse", "reduce", "finish"])
+builder.add_conditional_edges("gather", nodes.collapse_or_reduce, ["collapse", "reduce", "review"])
 builder.add_edge("collapse", "gather")
-builder.add_edge("single", "finish")
-builder.add_edge("reduce", "finish")
+builder.add_edge("single", "review")
+builder.add_edge("reduce", "review")
+builder.add_conditional_edges("review", facets.retell_or_finish, ["retell", "finish", END])
+builder.add_edge("retell", "finish")
 builder.add_edge("finish", END)
 
 graph = builder.compile(name="summarize")

@@ -5,17 +5,17 @@ failure.
 import asyncio
 import hashlib
 from collections.abc import Sequence
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from langgraph.runtime import Runtime
 from langgraph.types import Send
 
+from graphs.evidence.marks import read_marks
 from graphs.models.calls import Answer
 from graphs.models.failures import CallFailed
-from graphs.summarize.asking import Tally, answer_step
+from graphs.summarize.asking import Tally, answer_step, result_of
 from graphs.summarize.budget import check_budget, hold_back
 from graphs.summarize.context import Context
-from graphs.summarize.outcome import conclude
 from graphs.summarize.plan import make_plan
 from graphs.summarize.prompts import says_nothing_relevant
 from graphs.summarize.state import (
@@ -23,7 +23,7 @@ from graphs.summarize.state import (
     Document,
     Failure,
     InputDocument,
-    Outcome,
+    Plan,
     Result,
     SectionOutput,
     SectionState,
@@ -48,20 +48,19 @@ async def plan(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     return {"plan": planned, "level": 0}
 
 
-def start(state: State) -> list[Send] | Literal["single", "finish"]:
-    """Route: one call is enough, or a Send per section."""
+def start(state: State) -> list[Send] | Literal["review"]:
+    """Route: one call is enough, for each variant of the summary, or a Send per section."""
     plan = state["plan"]
     if not plan["steps"]:
-        return "finish"
+        return "review"
     if plan["final"] and not plan["steps"][plan["final"]]["inputs"]:
-        return "single"
+        return _final_sends("single", plan, [])
     return [_section_send("section", plan, ids, []) for ids in plan["sections"]]
 
 
-async def single(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
+async def single(state: StepTask, runtime: Runtime[Context]) -> SectionOutput:
     """Write the summary of a batch of one document in one call."""
-    step = state["plan"]["steps"][state["plan"]["final"]]
-    return dict(await _take(StepTask(todo=step, given=[]), runtime.context, "map"))
+    return await _take(state, runtime.context, "map")
 
 
 async def gather(state: State) -> dict[str, int]:
@@ -69,27 +68,20 @@ async def gather(state: State) -> dict[str, int]:
     return {"level": state["level"] + 1}
 
 
-def collapse_or_reduce(state: State) -> list[Send] | Literal["reduce", "finish"]:
-    """Route: a Send per pack of merges of the next level, or the last merge, or the end when no summary of the batch is
-    wanted.
+def collapse_or_reduce(state: State) -> list[Send] | Literal["review"]:
+    """Route: a Send per pack of merges of the next level, or per variant of the last merge, or on to the review
+    when no summary of the batch is wanted.
     """
     plan = state["plan"]
     done = state["level"] - 1
     if done < len(plan["levels"]):
         return [_section_send("collapse", plan, ids, state["steps"]) for ids in plan["levels"][done]]
-    return "reduce" if plan["final"] else "finish"
+    return _final_sends("reduce", plan, state["steps"]) if plan["final"] else "review"
 
 
-async def reduce(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
+async def reduce(state: StepTask, runtime: Runtime[Context]) -> SectionOutput:
     """Write the summary of the batch: the last merge."""
-    plan = state["plan"]
-    step = plan["steps"][plan["final"]]
-    return dict(await _take(StepTask(todo=step, given=_given(step, state["steps"])), runtime.context, "reduce"))
-
-
-async def finish(state: State, runtime: Runtime[Context]) -> Outcome:
-    """Judge what was reached against `min_coverage` and hand out the texts."""
-    return await conclude(state, runtime.context)
+    return await _take(state, runtime.context, "reduce")
 
 
 # ---------------------------------------------------------------- a section
@@ -138,6 +130,29 @@ def leave(section: SectionState) -> SectionOutput:
     )
 
 
+async def tell_review(usage: Usage, context: Context) -> None:
+    """Tell the observer what the review of the summaries has cost, if it has asked a model."""
+    if usage == NO_USAGE:
+        return
+    report = StepReport(
+        step="review",
+        kind="review",
+        document=None,
+        part=0,
+        start=0,
+        end=0,
+        is_summary=False,
+        status="succeeded",
+        key=None,
+        error=None,
+        message=None,
+        text=None,
+        seconds=0.0,
+        usage=usage,
+    )
+    await tell(context, report)
+
+
 # ---------------------------------------------------------------- one step
 
 
@@ -147,42 +162,55 @@ Kind = Literal["map", "collapse", "reduce"]
 async def _take(task: StepTask, context: Context, kind: Kind) -> SectionOutput:
     """Do one step: ask the model, or pass on what needs no call; report it."""
     step = task["todo"]
+    kind = kind if step["kind"] == "merge" else "map"
     below = [result for result in task["given"] if result["key"]]
-    if len(below) < len(step["inputs"]) and len(below) < 2:  # no call
+    if step["kind"] == "merge" and len(below) < 2:  # no call
         context.spending.forgo(step["id"])
-    if step["inputs"] and not below:  # all of it failed or was not relevant, and is recorded there
-        await _tell(context, _report(step, kind, "skipped"))
-        return _added(step)
-    if len(below) == 1:  # nothing to merge it with
-        key = str(below[0]["key"])
-        passed_on = (await context.calls.recall([key]))[key]
-        await _tell(context, _report(step, kind, "succeeded", answer=passed_on, usage=NO_USAGE))
-        return _added(step, key=key)
+        return await _pass_on(step, below, context, kind)
     tally = Tally()
     try:
         answers = await context.calls.recall(str(result["key"]) for result in below)
         given = [(result, answers[str(result["key"])]) for result in below]
-        answer = await answer_step(step, given, context, tally)
+        written = await answer_step(step, given, context, tally)
     except CallFailed as error:
-        await _tell(context, _report(step, kind, "failed", error=error, usage=tally.usage))
+        await tell(context, _report(step, kind, "failed", error=error, usage=tally.usage))
         failure = Failure(step=step["id"], document=step["document"], error=error.code, message=str(error))
-        return _added(step, failure=failure, usage=tally.usage)
-    if kind == "map" and context.focus and says_nothing_relevant(answer.text):
-        await _tell(context, _report(step, kind, "skipped", answer=answer, usage=tally.usage))
-        return _added(step, usage=tally.usage, skipped=True)
-    await _tell(context, _report(step, kind, "succeeded", answer=answer, usage=tally.usage))
-    return _added(step, key=answer.key, usage=tally.usage)
+        left = _so_far(step, below) if step["kind"] == "refine" else result_of(step, None)
+        return _added(step, left, failure=failure, usage=tally.usage)
+    if kind == "map" and context.focus and says_nothing_relevant(written.answer.text):
+        await tell(context, _report(step, kind, "skipped", answer=written.answer, usage=tally.usage))
+        return _added(step, _so_far(step, below), usage=tally.usage, skipped=True)
+    await tell(context, _report(step, kind, "succeeded", answer=written.answer, usage=tally.usage))
+    return _added(step, result_of(step, written), usage=tally.usage)
+
+
+async def _pass_on(step: Step, below: Sequence[Result], context: Context, kind: Kind) -> SectionOutput:
+    """Hand on the one thing that a merge has to merge, or nothing."""
+    if not below:  # all of it failed or was not relevant, and is recorded there
+        await tell(context, _report(step, kind, "skipped"))
+        return _added(step, result_of(step, None))
+    key = str(below[0]["key"])
+    passed_on = (await context.calls.recall([key]))[key]
+    await tell(context, _report(step, kind, "succeeded", answer=passed_on, usage=NO_USAGE))
+    return _added(step, _so_far(step, below))
+
+
+def _so_far(step: Step, below: Sequence[Result]) -> Result:
+    """Return what a step gives that adds nothing to what is beneath it."""
+    result = result_of(step, None)
+    if below:
+        result["key"], result["cites"], result["words"] = below[0]["key"], below[0]["cites"], below[0]["words"]
+    return result
 
 
 def _added(
     step: Step,
+    result: Result,
     *,
-    key: str | None = None,
     failure: Failure | None = None,
     skipped: bool = False,
     usage: Usage = NO_USAGE,
 ) -> SectionOutput:
-    result = Result(step=step["id"], document=step["document"], part=step["part"], parts=step["parts"], key=key)
     return SectionOutput(
         steps=[result],
         failures=[failure] if failure else [],
@@ -191,7 +219,7 @@ def _added(
     )
 
 
-async def _tell(context: Context, report: StepReport) -> None:
+async def tell(context: Context, report: StepReport) -> None:
     """Tell the observer and wait until it is written down: no checkpoint may know of a step that no event tells."""
     written = context.report(report)
     if written is not None:
@@ -214,12 +242,12 @@ def _report(
         part=step["part"],
         start=step["start"],
         end=step["end"],
-        is_summary=step["is_summary"],
+        is_summary=step["is_summary"] and not step["variant"],
         status=status,
         key=answer.key if answer else None,
         error=error.code if error else None,
         message=str(error) if error else None,
-        text=answer.text if answer and step["is_summary"] else None,
+        text=read_marks(answer.text).text if answer and step["is_summary"] and not step["variant"] else None,
         seconds=round(answer.seconds, 3) if answer else 0.0,
         usage=usage,
     )
@@ -231,8 +259,14 @@ def _given(step: Step, results: Sequence[Result]) -> list[Result]:
     return [by_step[lower] for lower in step["inputs"] if lower in by_step]
 
 
-def _section_send(node: str, plan: Any, ids: Sequence[str], results: Sequence[Result]) -> Send:
-    todo = [cast("Step", plan["steps"][id]) for id in ids]
+def _final_sends(node: str, plan: Plan, results: Sequence[Result]) -> list[Send]:
+    """Return a Send for the last step and for each variant of it."""
+    steps = [plan["steps"][id] for id in (plan["final"], *plan["variants"])]
+    return [Send(node, StepTask(todo=step, given=_given(step, results))) for step in steps]
+
+
+def _section_send(node: str, plan: Plan, ids: Sequence[str], results: Sequence[Result]) -> Send:
+    todo = [plan["steps"][id] for id in ids]
     inside = set(ids)
     by_step = {result["step"]: result for result in results}
     given = [by_step[lower] for step in todo for lower in step["inputs"] if lower not in inside and lower in by_step]

@@ -1,14 +1,15 @@
-"""From finished steps to what a person reads: summaries with citations, coverage, and the verdict."""
+"""From reviewed drafts to what a person reads: summaries with citations, coverage, and the verdict."""
 
-import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
-from graphs.evidence.citations import Claim, Place, SentenceSearch, claims_of
-from graphs.models.calls import Answer
+from graphs.evidence.citations import Place
+from graphs.evidence.support import DOUBTFUL
 from graphs.models.failures import BudgetSpent
 from graphs.summarize.context import Context
+from graphs.summarize.drafts import Draft, DraftSentence, draft_of
+from graphs.summarize.fitting import misses
+from graphs.summarize.report import as_report
 from graphs.summarize.state import (
     Citation,
     Coverage,
@@ -23,82 +24,112 @@ from graphs.summarize.state import (
     Step,
     Summary,
 )
-from graphs.text.words import count_words
 
 Status = Literal["succeeded", "partial", "failed"]
 
 
-async def conclude(state: State, context: Context) -> Outcome:
+async def collect(state: State, context: Context) -> dict[str, Draft]:
+    """Return the drafts of the summaries that are wanted, by their steps, as far as they were written."""
+    plan = state["plan"]
+    wanted = {plan["final"], *plan["variants"]}
+    if context.scope != "batch" or context.style == "report":
+        wanted.update(document["top"] for document in plan["documents"])
+    written = {result["step"]: result for result in state["steps"] if result["key"] and result["step"] in wanted}
+    answers = await context.calls.recall(str(result["key"]) for result in written.values())
+    return {
+        id: draft_of(plan["steps"][id], written[id], answers[str(written[id]["key"])], context.documents)
+        for id in plan["steps"]
+        if id in written
+    }
+
+
+def conclude(state: State, drafts: Mapping[str, Draft], context: Context) -> Outcome:
     """Return what the run reached: texts, coverage and verdict."""
     plan = state["plan"]
     keys = {result["step"]: result["key"] for result in state["steps"]}
-    finished = {id: key for id, key in keys.items() if key and plan["steps"][id]["is_summary"]}
-    answers = await context.calls.recall(finished.values())
     coverage = _coverage(plan, state["failures"], state["skipped"])
-    wanted = [document["top"] for document in plan["documents"]] if context.scope != "batch" else []
-    if plan["final"]:
-        wanted.append(plan["final"])
-    summaries = await summarise(
-        {id: (answers[finished[id]], plan["steps"][id]) for id in wanted if id in finished}, context
-    )
+    kept = {id: _kept(draft, context) for id, draft in drafts.items()}
     results = [
         _document_result(
             document,
-            summaries.get(document["top"]) if context.scope != "batch" else None,
+            _summary(kept.get(document["top"]), context) if context.scope != "batch" else None,
             keys,
             state["failures"],
             coverage,
         )
         for document in plan["documents"]
     ]
-    batch = summaries.get(plan["final"])
+    finals = [kept[id] for id in (plan["final"], *plan["variants"]) if id in kept]
+    finals.sort(key=_merit, reverse=True)  # of equal ones the first stays first
+    if context.style == "report" and len(plan["documents"]) > 1:
+        tops = {document["id"]: kept[document["top"]] for document in plan["documents"] if document["top"] in kept}
+        finals = [as_report(final, tops, context.documents) for final in finals]
+    summaries = [summary for final in finals if (summary := _summary(final, context))]
     return Outcome(
         status=_verdict(
             results,
             coverage,
             context.min_coverage,
-            lacks_batch=bool(plan["final"]) and not batch and not state["skipped"],
+            lacks_batch=bool(plan["final"]) and not summaries and not state["skipped"],
         ),
-        summary=batch,
+        summary=summaries[0] if summaries else None,
+        variants=summaries if plan["variants"] else [],
         results=results,
         coverage=coverage,
     )
 
 
-async def summarise(written: Mapping[str, tuple[Answer, Step]], context: Context) -> dict[str, Summary]:
-    """Return finished steps' answers, by a name of the caller's, as summaries with their citations."""
-    cited = await asyncio.to_thread(_cited, list(written.values()), context)
-    return {
-        name: Summary(text=answer.text, language=step["language"], words=count_words(answer.text), sentences=sentences)
-        for (name, (answer, step)), sentences in zip(written.items(), cited, strict=True)
-    }
+def _kept(draft: Draft, context: Context) -> Draft:
+    """Return a draft without the sentences that do not hold, if the caller wants them out."""
+    if context.unsupported == "mark" or draft.is_quoted:
+        return draft
+    return draft.without({place for place, sentence in enumerate(draft.sentences) if not _holds(sentence)})
 
 
-def _cited(written: Sequence[tuple[Answer, Step]], context: Context) -> list[list[Sentence]]:
-    """Return the sentences of each answer with what they rest on: what it quotes, or else what is found in the
-    sources, which are read once for all answers.
-    """
-    claims = [
-        [] if answer.spans else claims_of(answer.text, language=step["language"], document=step["document"])
-        for answer, step in written
-    ]
-    found = iter(SentenceSearch(context.documents).find(list(chain.from_iterable(claims))))
-    return [
-        _quoted(answer, context) if answer.spans else [_sentence(claim, next(found), context) for claim in own]
-        for (answer, _), own in zip(written, claims, strict=True)
-    ]
+def _holds(sentence: DraftSentence) -> bool:
+    if sentence.verified is not None:
+        return sentence.verified
+    return bool(sentence.places) and not sentence.support.is_doubtful
 
 
-def _quoted(answer: Answer, context: Context) -> list[Sentence]:
-    places = [Place(*span) for span in answer.spans]
-    return [
-        Sentence(text=" ".join(_quote(place, context).split()), citations=[_citation(place, context)])
-        for place in places
-    ]
+def _merit(draft: Draft) -> float:
+    """Return how good one of several summaries of the same is: support, coverage and length, each 0 to 1."""
+    sentences = draft.sentences
+    shares = [sentence.support.share for sentence in sentences if sentence.support.share is not None]
+    support = sum(shares) / len(shares) if shares else DOUBTFUL
+    cited = sum(bool(sentence.places) for sentence in sentences) / max(1, len(sentences))
+    wanted = draft.step["words"]
+    return support + cited * _breadth(draft) + max(0.0, 1.0 - abs(draft.words - wanted) / wanted)
 
 
-def _sentence(claim: Claim, places: Iterable[Place], context: Context) -> Sentence:
-    return Sentence(text=claim.sentence, citations=[_citation(place, context) for place in places])
+def _breadth(draft: Draft) -> float:
+    """Return how many different places a summary cites, for each of its sentences; 1 at most."""
+    places = {place for sentence in draft.sentences for place in sentence.places}
+    return min(1.0, len(places) / max(1, len(draft.sentences)))
+
+
+def _summary(draft: Draft | None, context: Context) -> Summary | None:
+    if draft is None:
+        return None
+    return Summary(
+        text=draft.text,
+        language=draft.step["language"],
+        words=draft.words,
+        target_words=draft.step["words"],
+        misses=misses(draft.text, draft.step),
+        sentences=[_sentence(draft, number, context) for number in range(len(draft.sentences))],
+    )
+
+
+def _sentence(draft: Draft, number: int, context: Context) -> Sentence:
+    sentence = draft.sentences[number]
+    return Sentence(
+        text=draft.sentence(number),
+        citations=[_citation(place, context) for place in sentence.places],
+        support=sentence.support.share,
+        unsupported=sentence.support.unsupported,
+        verified=sentence.verified,
+    )
 
 
 def _citation(place: Place, context: Context) -> Citation:
@@ -110,23 +141,34 @@ def _quote(place: Place, context: Context) -> str:
     return context.documents[place.document].text[place.start : place.end]
 
 
-def leaves(plan: Plan, id: str) -> Iterator[Step]:
-    """Yield the maps beneath a step, or the step itself if it is one."""
-    step = plan["steps"][id]
-    if not step["inputs"]:
-        yield step
-    for lower in step["inputs"]:
-        yield from leaves(plan, lower)
+def chunks_beneath(plan: Plan, id: str) -> Iterator[Step]:
+    """Yield the steps beneath a step, itself included, that read a chunk."""
+    open_steps = [id]
+    while open_steps:
+        step = plan["steps"][open_steps.pop()]
+        if step["kind"] != "merge":
+            yield step
+        open_steps += step["inputs"]
 
 
 def _coverage(plan: Plan, failures: Iterable[Failure], skipped: Iterable[str]) -> Coverage:
     failed = {
-        step["id"]: _lost(step, failure["error"]) for failure in failures for step in leaves(plan, failure["step"])
+        step["id"]: _lost(step, failure["error"]) for failure in failures for step in _lost_with(plan, failure["step"])
     }
     left_out = [_lost(plan["steps"][id], "not_relevant") for id in skipped if id not in failed]
     total = sum(document["characters"] for document in plan["documents"])
     missing = sum(lost["end"] - lost["start"] for lost in [*failed.values(), *left_out])
     return Coverage(characters=total, summarised=total - missing, failed=list(failed.values()), skipped=left_out)
+
+
+def _lost_with(plan: Plan, id: str) -> Iterable[Step]:
+    """Return the steps whose chunks are lost when a step fails: one that continues a summary loses its own alone, and a
+    variant none.
+    """
+    step = plan["steps"][id]
+    if step["variant"]:
+        return []
+    return chunks_beneath(plan, id) if step["kind"] == "merge" else [step]
 
 
 def _lost(step: Step, error: str) -> Lost:

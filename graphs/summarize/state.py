@@ -5,12 +5,15 @@ output carries summaries.
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from operator import add
-from typing import Annotated, Literal, NamedTuple, NotRequired
+from typing import Annotated, Any, Literal, NamedTuple, NotRequired
 
 from langgraph.channels import UntrackedValue
 from typing_extensions import (
     TypedDict,
 )  # pydantic, which reads these for the schema, refuses typing's before Python 3.12
+
+from graphs.facets import FacetPlan, FacetResult, FacetStep
+from graphs.text.outline import Header, header_of
 
 
 class Document(NamedTuple):
@@ -31,6 +34,7 @@ class Documents:
 
     def __init__(self, documents: Iterable[Document] = ()) -> None:
         self._by_id: dict[str, Document] = {}
+        self._headers: dict[tuple[str, bool], Header] = {}
         for document in documents:
             self.add(document)
 
@@ -39,6 +43,12 @@ class Documents:
         if document.id in self._by_id:
             raise ValueError(f"two documents have the id {document.id!r}")
         self._by_id[document.id] = document
+
+    def header(self, id: str, *, is_long: bool) -> Header:
+        """Return what prompts say of a document; worked out once, some milliseconds a megabyte."""
+        if (id, is_long) not in self._headers:
+            self._headers[id, is_long] = header_of(self[id].title, self[id].text, is_long=is_long)
+        return self._headers[id, is_long]
 
     def __getitem__(self, id: str) -> Document:
         return self._by_id[id]
@@ -51,14 +61,16 @@ class Documents:
 
 
 class Step(TypedDict):
-    """One call of the plan: a map (no inputs) or a merge."""
+    """One call of the plan."""
 
     id: str
+    kind: Literal["map", "merge", "refine", "verbatim"]
+    # reads a chunk; merges its inputs; reads a chunk and the summary of what is before it; is its own summary
     document: str | None  # None: across documents
     inputs: list[str]  # ids of the steps that a merge merges
-    start: int  # of a map's chunk, in characters
+    start: int  # of the chunk, in characters; of a merge within a document, of all that is beneath
     end: int
-    part: int  # a map's place among its document's chunks, from 0
+    part: int  # a chunk's place among its document's chunks, from 0
     parts: int
     level: int  # 0: map; each merge is one above its highest input
     words: int  # to write
@@ -67,6 +79,8 @@ class Step(TypedDict):
     prompt_tokens: int  # upper bound
     max_tokens: int  # upper bound of the answer; the provider enforces it
     is_summary: bool  # of a document or the batch, not a partial on the way there
+    is_numbered: bool  # the sentences of its chunk have numbers to cite
+    variant: int  # of the batch's summary, from 0
 
 
 class DocumentPlan(TypedDict):
@@ -89,10 +103,23 @@ class Plan(TypedDict):
     sections: list[list[str]]  # steps by the Send that takes them: maps and the merges right above
     levels: list[list[list[str]]]  # merges above the sections: by level, then by Send
     final: str  # the step that writes the batch's summary; "" when none is wanted
+    variants: list[str]  # steps that write it otherwise
+    facets: NotRequired[list[FacetPlan]]  # those that the model can give; missing: none was asked for
+    summaries: NotRequired[list[str]]  # the steps whose answers are wanted summaries, for the facets made of them
+    facets_wait: NotRequired[bool]  # all facets are read behind the summaries: these go first within a budget
+
+
+class Cited(TypedDict):
+    """What a number in a partial's text means: a sentence of a source."""
+
+    number: int
+    document: str
+    start: int  # characters
+    end: int
 
 
 class Result(TypedDict):
-    """A finished step: where its answer is. Order is the source's."""
+    """A finished step: where its answer is, and what it rests on. Order is the source's."""
 
     step: str
     document: str | None
@@ -101,6 +128,8 @@ class Result(TypedDict):
     key: (
         str | None
     )  # in the ledger; None: the step has nothing to give (it failed, or nothing was relevant to the focus)
+    cites: list[Cited]  # by number; empty where the answer quotes, or cites nothing
+    words: int  # that its step was to write
 
 
 class Failure(TypedDict):
@@ -127,7 +156,8 @@ class StepReport(TypedDict):
     """What an observer is told of a step, once it is durable."""
 
     step: str
-    kind: Literal["map", "collapse", "reduce"]
+    kind: Literal["map", "collapse", "reduce", "facet", "review"]
+    facet: NotRequired[str]  # its name
     document: str | None
     part: int
     start: int
@@ -157,6 +187,9 @@ class Sentence(TypedDict):
 
     text: str
     citations: list[Citation]
+    support: float | None  # share of what it says that its citations say too, 0 to 1; None: not measured
+    unsupported: list[str]  # names and numbers that stand in none of its citations
+    verified: bool | None  # what a model says that has read the citations; None: it was not asked
 
 
 class Summary(TypedDict):
@@ -165,7 +198,13 @@ class Summary(TypedDict):
     text: str  # Markdown
     language: str
     words: int
+    target_words: int
+    misses: list[Literal["length", "language"]]  # what it does not keep to, after the model was asked again
     sentences: list[Sentence]
+
+
+Facet = dict[str, Any]
+"""What a reader gets of one facet, see `graphs.summarize.facet_results`."""
 
 
 class DocumentResult(TypedDict):
@@ -178,6 +217,7 @@ class DocumentResult(TypedDict):
     failed_chunks: int
     summary: Summary | None
     error: str | None  # code and message of what made it fail
+    facets: NotRequired[dict[str, Facet]]  # by name, those that were asked for
 
 
 class Lost(TypedDict):
@@ -236,8 +276,10 @@ class Outcome(TypedDict):
 
     status: Literal["succeeded", "partial", "failed"]
     summary: Summary | None
+    variants: list[Summary]  # of the batch's summary, all that were written; empty when one was asked for
     results: list[DocumentResult]
     coverage: Coverage
+    facets: NotRequired[dict[str, Facet]]  # of the batch
 
 
 class Output(Outcome):
@@ -255,7 +297,14 @@ class SectionOutput(TypedDict):
     usage: Annotated[Usage, add_usage]
 
 
-class State(Input, Outcome, SectionOutput):
+class FacetOutput(TypedDict):
+    """What a pack of facets adds to the run."""
+
+    facet_results: Annotated[list[FacetResult], add]
+    usage: Annotated[Usage, add_usage]
+
+
+class State(Input, Outcome, SectionOutput, FacetOutput):
     """The state of a run."""
 
     plan: Plan
@@ -274,3 +323,9 @@ class StepTask(TypedDict):
 
     todo: Step
     given: list[Result]  # of its inputs, in order
+
+
+class FacetTask(TypedDict):
+    """What one Send to a pack of facets carries."""
+
+    todo: list[FacetStep]

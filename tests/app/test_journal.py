@@ -15,7 +15,9 @@ from app.work.journal import Journal
 from app.work.notifier import Notifier
 from graphs.summarize import NO_USAGE, PlanCost, StepReport, Usage
 
-COST = PlanCost(maps=6, merges=1, depth=2, prompt_tokens=700, completion_tokens=70)
+COST = PlanCost(
+    maps=6, merges=1, verbatim=0, depth=2, prompt_tokens=700, completion_tokens=70, expected_tokens=30, extra_calls=6
+)
 Json = dict[str, Any]
 
 

@@ -13,6 +13,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from graphs.evidence.marks import read_marks
 from tests.app import ENGLISH, KOREAN, PROBLEM, WAIT, chapters, write_pdf
 from tests.model_server import ModelServer
 from tests.service import Service, wait_until
@@ -517,7 +518,7 @@ def test_a_model_that_answers_with_markup_gets_none_of_it_into_the_page(
     said = "# Big\n\n**Bold** and " + " ".join(HOSTILE)
     model_server.fault("say", times=-1, content=said)
     run = post(client, {"text": new_text(3), "title": "![x](http://evil.example)"}, model="openai:fake")
-    assert run["summary"]["text"] == said
+    assert run["summary"]["text"] == read_marks(said).text
     page = Page(read_summary(client, run["id"], "text/html").text)
     assert page.tags <= TEXT_TAGS
     assert page.attributes <= {"charset", "name", "content", "lang", "class"}

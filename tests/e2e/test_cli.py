@@ -84,7 +84,7 @@ def test_the_options_reach_the_model(precis: Precis, town: Path, model_server: M
         "summarize", town, "--model", "openai:fake", "--length", "33", "--language", "ko", "--focus", "How many boats?"
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    prompts = [call["messages"][-1]["content"] for call in model_server.calls()]
+    prompts = [call["messages"][1]["content"] for call in model_server.calls()]
     assert prompts
     assert all("Write in Korean (ko)" in prompt and "How many boats?" in prompt for prompt in prompts)
     assert "in about 33 words" in prompts[-1]

@@ -20,6 +20,7 @@ from tests.e2e import (
     reported_texts,
     result_of,
 )
+from tests.graphs.facet_answers import teach
 from tests.model_server import ModelServer
 
 IN_FLIGHT = 4  # calls
@@ -138,6 +139,37 @@ def test_a_run_killed_twice_in_the_map_ends_as_if_nothing_had_been(
     assert stats["finished"] == total + stats["repeats"]
     assert asked_again(model_server, reported, before) == []
     assert attempts_of(service.data_dir) == {id: 3}
+
+
+@pytest.mark.parametrize("kills", [[7], [16, 38]])  # beside the map; there, and when the summaries are retold
+def test_facets_that_were_finished_before_a_kill_are_not_paid_again(
+    kills: list[int], start: StartService, client: httpx.Client, model_server: ModelServer
+) -> None:
+    body = batch(*TOWNS[:2], sentences=20, facets=["entities", "translation:ko", "synthesis"])
+    teach(model_server)
+    expected = ended(client, post(client, body))
+    assert {facet["status"] for facet in expected["facets"].values()} == {"succeeded"}
+    total = expected["progress"]["total"]
+    assert total - 6 < 38 < total  # the last six retell the summaries
+    model_server.reset()
+    teach(model_server)
+    service = start()
+    model_server.hold(after=kills[0])
+    with service.client() as own:
+        id = post(own, body)
+    for finished, following in zip(kills, [*kills[1:], None], strict=True):
+        kill_after(finished, service, model_server)
+        if following is None:
+            model_server.release()
+        else:
+            model_server.hold(after=following - finished)
+        service.start()
+    run = assert_undisturbed(service, id, expected)
+    assert run["facets"] == expected["facets"]
+    stats = model_server.stats()
+    assert stats["repeats"] <= IN_FLIGHT * len(kills)
+    assert stats["finished"] == total + stats["repeats"]
+    assert run["usage"]["calls"] + run["usage"]["remembered"] == total
 
 
 def test_runs_that_were_queued_when_the_service_was_killed_are_all_done(

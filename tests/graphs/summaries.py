@@ -37,7 +37,12 @@ def prompts_of(server: ModelServer) -> list[str]:
 
 
 def is_merge(prompt: str) -> bool:
-    return bool(re.search(r"^\[1\] ", prompt, re.MULTILINE))
+    return bool(re.search(r"^Partial summary 1: ", prompt, re.MULTILINE))
+
+
+def chunk_in(prompt: str) -> str:
+    """The chunk that a map's prompt holds, without what it says of the document."""
+    return prompt.partition("\n\n")[2]
 
 
 def marks(text: str) -> list[str]:

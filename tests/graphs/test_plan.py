@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given, settings
@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from graphs.models.calls import Answer
 from graphs.models.catalog import EMBEDDED, model_facts
 from graphs.models.chat import ChatModel, Messages
+from graphs.summarize.asking import Written, result_of
 from graphs.summarize.authors import ChatAuthor, Payer
 from graphs.summarize.context import SECTION_STEPS, Options
 from graphs.summarize.plan import FAN_IN, DoesNotFit, make_plan, plan_cost
-from graphs.summarize.state import Document, Documents, Plan, Result, Step
+from graphs.summarize.prompts import Style
+from graphs.summarize.state import Cited, Document, Documents, Plan, Step
 from graphs.text.tokens import TokenCounter, token_counter
 
 SENTENCES = {
@@ -27,7 +29,7 @@ SENTENCES = {
 # Titles that cost many tokens a character, and plain ones.
 TITLES = ["Annual report", "", "보고서 " * 60, "뷁" * 120, "\N{CUNEIFORM SIGN A}" * 200, "🧿" * 150, "a\nb\tc " * 80]
 # Answers of which each token is known, so that one of exactly so many tokens can be made.
-FILLERS = [" word", "\n\n-", "뷁"]
+FILLERS = [" word", "\n\n-", "뷁", " [7]", "[3-9]"]
 # What OpenAI's protocol adds to the texts of a prompt: 3 tokens and the role a message, 3 for the answer's start.
 PROTOCOL_TOKENS = 2 * (3 + 1) + 3
 
@@ -38,7 +40,12 @@ SHAPES = st.lists(
 )
 OPTIONS = st.builds(
     Options,
-    strategy=st.sampled_from(["auto", "map_reduce"]),
+    strategy=st.sampled_from(["auto", "map_reduce", "refine"]),
+    style=st.sampled_from(get_args(Style)),
+    audience=st.none() | st.just("Children of ten years"),
+    instructions=st.none() | st.just("숫자를 모두 적어 주세요. " * 40),
+    group_by=st.sampled_from(["auto", "order", "topic"]),
+    variants=st.sampled_from([1, 1, 3]),
     scope=st.sampled_from(["document", "batch", "both"]),
     language=st.sampled_from(["auto", "en", "ko", "zh-Hant-TW", "tlh-abcdefgh-12345678"]),
     length=st.sampled_from(["short", "medium", "long"]),
@@ -63,7 +70,7 @@ def batch(shapes: list[tuple[str, int, str]]) -> Documents:
 
 def author_of(model: str, documents: Documents, options: Options) -> ChatAuthor:
     chat = ChatModel(model_facts(model), api_key="none", base_url="http://127.0.0.1:9/v1")
-    return ChatAuthor(chat, documents, focus=options.focus, payer=Payer())
+    return ChatAuthor(chat, documents, wishes=options.wishes, payer=Payer())
 
 
 def text_of(tokens: int, filler: str, counter: TokenCounter) -> str:
@@ -84,20 +91,18 @@ async def sizes_at_worst(plan: Plan, author: ChatAuthor, counter: TokenCounter, 
     longest: dict[int, str] = {}
     found = []
     for step in plan["steps"].values():
+        below = []
         if step["inputs"]:
-            below = []
             for lower in (plan["steps"][id] for id in step["inputs"]):
                 limit = lower["max_tokens"]
                 if limit not in longest:
                     longest[limit] = text_of(limit, filler, counter)
-                result = Result(
-                    step=lower["id"], document=lower["document"], part=lower["part"], parts=lower["parts"], key="k"
-                )
-                below.append((result, Answer(longest[limit])))
-            call = await author.merge_call(step, below)
-        else:
-            call = await author.map_call(step)
-        found.append((step, prompt_size(call.identity["messages"], counter)))
+                cites = [Cited(number=number, document="d0", start=0, end=1) for number in range(1, 40)]
+                written = Written(Answer(longest[limit], key="k"), cites)
+                below.append((result_of(lower, written), written.answer))
+        if step["kind"] != "verbatim":
+            question = await author.question(step, below)
+            found.append((step, prompt_size(question.messages, counter)))
     return found
 
 
@@ -134,6 +139,12 @@ def tops_of(plan: Plan) -> list[str]:
     return [plan["final"]] if plan["final"] else tops
 
 
+def without_variants(plan: Plan) -> Plan:
+    steps = {id: step for id, step in plan["steps"].items() if not step["variant"]}
+    assert [id for id in plan["steps"] if id not in steps] == plan["variants"]
+    return {**plan, "steps": steps, "variants": []}
+
+
 def walk(plan: Plan, id: str, above: tuple[str, ...] = ()) -> Iterator[str]:
     """Yield a step and all beneath it, a step once for every way that leads to it."""
     assert id not in above, "a merge has itself beneath it"
@@ -143,7 +154,8 @@ def walk(plan: Plan, id: str, above: tuple[str, ...] = ()) -> Iterator[str]:
 
 
 def depth_of(plan: Plan, id: str) -> int:
-    return 1 + max((depth_of(plan, lower) for lower in plan["steps"][id]["inputs"]), default=0)
+    step = plan["steps"][id]
+    return (step["kind"] != "verbatim") + max((depth_of(plan, lower) for lower in step["inputs"]), default=0)
 
 
 def first_leaves(plan: Plan) -> dict[str, int]:
@@ -156,14 +168,15 @@ def first_leaves(plan: Plan) -> dict[str, int]:
 
 def sends_of(plan: Plan) -> list[list[str]]:
     """Return the steps of every Send, in the order of the graph."""
-    last = [[plan["final"]]] if plan["final"] else []
+    last = [[plan["final"], *plan["variants"]]] if plan["final"] else []
     return [*plan["sections"], *[ids for level in plan["levels"] for ids in level], *last]
 
 
 def assert_sound(plan: Plan, documents: Documents) -> None:
     steps = plan["steps"]
     # Every step is beneath exactly one of the wanted summaries, once.
-    assert Counter(id for top in tops_of(plan) for id in walk(plan, top)) == Counter(dict.fromkeys(steps, 1))
+    single_steps = without_variants(plan)["steps"]
+    assert Counter(id for top in tops_of(plan) for id in walk(plan, top)) == Counter(dict.fromkeys(single_steps, 1))
     # Every step is sent once.
     sent = Counter(id for ids in sends_of(plan) for id in ids)
     single = plan["final"] and not steps[plan["final"]]["inputs"]
@@ -181,15 +194,17 @@ def assert_sound(plan: Plan, documents: Documents) -> None:
     # Merges shrink: more than one input, fewer than FAN_IN, one level above the highest.
     for step in steps.values():
         if step["inputs"]:
-            assert 2 <= len(step["inputs"]) <= FAN_IN
+            assert (2 if step["kind"] == "merge" else 1) <= len(step["inputs"]) <= FAN_IN
             assert step["level"] == 1 + max(steps[lower]["level"] for lower in step["inputs"])
             assert step["inputs"] == sorted(step["inputs"], key=order.__getitem__)
     cost = plan_cost(plan)
-    assert cost.maps == sum(document["chunks"] for document in plan["documents"])
-    assert cost.maps + cost.merges == len(steps)
+    read = sum(document["chunks"] for document in plan["documents"])
+    assert len(without_variants(plan)["steps"]) == read + sum(step["kind"] == "merge" for step in single_steps.values())
+    assert cost.steps == cost.maps + cost.merges + cost.verbatim == len(steps)
     assert cost.depth == max((depth_of(plan, top) for top in tops_of(plan)), default=0)
-    assert cost.prompt_tokens == sum(step["prompt_tokens"] for step in steps.values())
-    assert cost.completion_tokens == sum(step["max_tokens"] for step in steps.values())
+    asked = [step for step in steps.values() if step["kind"] != "verbatim"]
+    assert cost.prompt_tokens == sum(step["prompt_tokens"] for step in asked)
+    assert cost.completion_tokens == sum(step["max_tokens"] for step in asked)
 
 
 @given(SHAPES, OPTIONS, MODELS, WINDOWS, CHUNKS)
@@ -217,14 +232,15 @@ def test_every_round_of_merges_leaves_fewer_partials_and_counts_each_source_once
     steps = plan["steps"]
     for document in plan["documents"]:
         # Halved at least in every round.
-        assert depth_of(plan, document["top"]) <= 1 + math.ceil(math.log2(document["chunks"]))
+        if options.strategy != "refine":
+            assert depth_of(plan, document["top"]) <= 1 + math.ceil(math.log2(document["chunks"]))
         assert steps[document["top"]]["source_words"] == document["words"]
     if plan["final"]:
         highest = max(depth_of(plan, document["top"]) for document in plan["documents"])
         assert depth_of(plan, plan["final"]) <= highest + math.ceil(math.log2(len(plan["documents"])))
         assert steps[plan["final"]]["source_words"] == sum(document["words"] for document in plan["documents"])
     for step in steps.values():
-        if step["inputs"] and not step["is_summary"]:
+        if step["kind"] == "merge" and not step["is_summary"]:
             assert step["words"] < sum(steps[lower]["words"] for lower in step["inputs"])
 
 
@@ -270,7 +286,7 @@ def test_no_two_merges_share_an_id_where_long_documents_stand_behind_short_ones(
 
 def test_one_short_document_is_one_call() -> None:
     plan = make_plan(batch([("en", 3, "T")]), Options(), model_facts("openai:gpt-4o"), 3_000)
-    assert plan_cost(plan)[:3] == (1, 0, 1)
+    assert plan_cost(plan)[:3] == (1, 0, 0)
     assert not plan["sections"]
     assert not plan["levels"]
     assert plan["final"] == plan["documents"][0]["top"] == "0.0"
@@ -308,12 +324,12 @@ def test_a_document_without_text_has_no_call(text: str) -> None:
     documents = Documents([Document("empty", "Empty", text), Document("b", "B", SENTENCES["en"].format(1))])
     plan = make_plan(documents, Options(), model_facts("openai:gpt-4o"), 3_000)
     assert [document["top"] for document in plan["documents"]] == ["", "1.0"]
-    assert plan_cost(plan)[:2] == (1, 0)
+    assert plan_cost(plan)[:3] == (0, 0, 1)
 
 
 def test_an_empty_batch_has_an_empty_plan() -> None:
     plan = make_plan(Documents(), Options(), model_facts("openai:gpt-4o"), 3_000)
-    assert plan_cost(plan) == (0, 0, 0, 0, 0)
+    assert set(plan_cost(plan)) == {0}
     assert plan["final"] == ""
 
 

@@ -10,7 +10,18 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from graphs.models import Calls
 from graphs.models.failures import Unauthorized
 from graphs.summarize import Context, Document, Documents, Output, StepReport, builder, graph
-from tests.graphs.summaries import EMBEDDED, ContextOf, Settings, batch, is_merge, marks, prompts_of, run, story
+from tests.graphs.summaries import (
+    EMBEDDED,
+    ContextOf,
+    Settings,
+    batch,
+    chunk_in,
+    is_merge,
+    marks,
+    prompts_of,
+    run,
+    story,
+)
 from tests.model_server import ModelServer
 
 # ---------------------------------------------------------------- what it gives
@@ -60,7 +71,7 @@ async def test_a_chat_model_is_asked_as_planned_and_its_answer_is_the_summary(
     assert output["summary"]["text"] == reports[-1]["text"]
     assert [report["document"] for report in reports if report["is_summary"]][-1] is None
     assert {report["document"] for report in reports if report["is_summary"]} == {"Ansan", "Busan", None}
-    held = [mark for prompt in prompts_of(model_server) if not is_merge(prompt) for mark in marks(prompt)]
+    held = [mark for prompt in prompts_of(model_server) if not is_merge(prompt) for mark in marks(chunk_in(prompt))]
     assert sorted(held) == sorted(marks(story("Ansan", 40) + story("Busan", 30)))  # each sentence is read exactly once
 
 
@@ -88,7 +99,7 @@ async def test_partials_are_merged_in_the_order_of_their_sources_whatever_ends_f
     assert ended != sorted(ended, key=str)
     for prompt in prompts_of(model_server):
         if is_merge(prompt):
-            titles = re.findall(r"^\[\d+\] The town of (\w+)(?:, part (\d+))?", prompt, re.MULTILINE)
+            titles = re.findall(r"^Partial summary \d+: The town of (\w+)(?:, part (\d+))?", prompt, re.MULTILINE)
             places = [(town, int(part or 0)) for town, part in titles]
             assert places == sorted(places)
     assert [result["id"] for result in output["results"]] == ["Ansan", "Busan", "Chuncheon"]
@@ -188,7 +199,7 @@ async def test_documents_may_come_with_the_input_and_get_ids_and_titles() -> Non
 
 async def test_the_options_reach_the_model(context_of: ContextOf, model_server: ModelServer) -> None:
     await run(context_of(batch(Ansan=20), language="ko", words=33, focus="How many boats?"))
-    prompts = prompts_of(model_server)
+    prompts = [prompt for prompt in prompts_of(model_server) if "<material-" in prompt]
     assert len(prompts) > 3
     assert all("Write in Korean (ko)" in prompt and "How many boats?" in prompt for prompt in prompts)
     assert "in about 33 words" in prompts[-1]
@@ -272,7 +283,7 @@ async def test_a_merge_that_fails_loses_all_that_is_beneath_it(
 async def test_a_last_merge_that_fails_leaves_the_documents_summaries(
     context_of: ContextOf, model_server: ModelServer
 ) -> None:
-    model_server.fault("refusal", times=-1, match="[2] The town of Busan\n")
+    model_server.fault("refusal", times=-1, match="Partial summary 2: The town of Busan\n")
     output = await run(context_of(batch(Ansan=20, Busan=20), min_coverage=0.0))
     assert output["summary"] is None
     assert output["status"] in ("partial", "failed")
@@ -353,12 +364,12 @@ async def test_no_checkpoint_holds_a_word_of_the_documents_or_of_a_partial(
     path = tmp_path / "checkpoints.db"
     documents = batch(Ansan=150, Busan=40)
     async with AsyncSqliteSaver.from_conn_string(str(path)) as saver:
-        # Stopped before the last node, whose output carries the summaries with their quotes.
-        compiled: Any = builder.compile(checkpointer=saver, interrupt_before=["finish"])
+        # Stopped before the node whose output carries the summaries with their quotes.
+        compiled: Any = builder.compile(checkpointer=saver, interrupt_before=["review"])
         config: Any = {"configurable": {"thread_id": "t"}}
         context = context_of(documents)
         await compiled.ainvoke({"documents": []}, config, context=context)
-        assert (await compiled.aget_state(config)).next == ("finish",)
+        assert (await compiled.aget_state(config)).next == ("review",)
         stored = bytes_of(path)
         assert b"section" in stored  # it is the state that was searched
         assert [mark for document in documents for mark in marks(document.text) if mark.encode() in stored] == []
@@ -373,7 +384,7 @@ async def test_checkpoints_grow_with_the_number_of_chunks_and_not_with_their_len
     for name, chunk_tokens, sentences in (("short", 100, 150), ("long", 1_000, 1_500)):
         path = tmp_path / name
         async with AsyncSqliteSaver.from_conn_string(str(path)) as saver:
-            compiled: Any = builder.compile(checkpointer=saver, interrupt_before=["finish"])
+            compiled: Any = builder.compile(checkpointer=saver, interrupt_before=["review"])
             documents = batch(Ansan=sentences)
             context = Context(documents=documents, strategy="map_reduce", **EMBEDDED | {"chunk_tokens": chunk_tokens})
             await run(context, compiled, config={"configurable": {"thread_id": "t"}})

@@ -1,0 +1,137 @@
+"""The numbers in brackets by which a model says what it rests on: put before the sentences of a prompt, and read from
+an answer.
+"""
+
+import re
+from collections.abc import Container, Iterator, Mapping
+from typing import NamedTuple
+
+from graphs.text.sentences import sentence_spans, split_sentences
+
+LONGEST_RANGE = 8  # sentences that one "[3-7]" may stand for; who cites more cites nothing
+
+_NUMBERS = r"\d{1,6}(?:\s*[-–,;、]\s*\d{1,6})*"
+_MARK = re.compile(rf"[ \t]*[\[【]\s*({_NUMBERS})\s*[\]】]")
+_RANGE = re.compile(r"(\d+)(?:\s*[-–]\s*(\d+))?")
+_LINE_START = re.compile(r"[ \t]*(?:[-*+•]|#{1,6}|\d{1,3}[.)])?[ \t]*")
+_SENTENCE_END = ".!?。！？…"
+
+
+class Mark(NamedTuple):
+    """A mark of an answer: where it stood in the text without marks, and the numbers in it."""
+
+    position: int  # characters; of one that stood before its sentence, the first of the sentence and one
+    numbers: tuple[int, ...]
+
+
+class Marked(NamedTuple):
+    """An answer without its marks, and the marks."""
+
+    text: str
+    marks: list[Mark]
+
+
+def numbered(text: str, first: int = 1) -> tuple[str, list[tuple[int, int]]]:
+    """Return a text with a number in brackets before each sentence, counted from `first`, and the sentences' spans.
+
+    What looks like such a number in the text itself stands in round brackets instead.
+    """
+    spans = split_sentences(text)
+    plain = without_lookalikes(text)
+    pieces: list[str] = []
+    here = 0
+    for number, (start, end) in enumerate(spans, first):
+        pieces.append(f"{plain[here:start]}[{number}] {plain[start:end]}")
+        here = end
+    return "".join(pieces), spans
+
+
+def count_sentences(text: str) -> int:
+    """Return how many sentences `numbered` finds."""
+    return sum(1 for _ in sentence_spans(text))
+
+
+def without_lookalikes(text: str) -> str:
+    """Return a text of the same length in which nothing looks like a mark."""
+    if "[" not in text and "【" not in text:
+        return text
+    return _MARK.sub(lambda found: found[0].translate(_ROUND), text)
+
+
+_ROUND = str.maketrans("[]【】", "()()")
+
+
+def read_marks(answer: str) -> Marked:
+    """Return an answer without its marks, and where they stood.
+
+    A mark belongs to the sentence that it follows; at the start of a line, to the one that it precedes, and so does
+    each mark of an answer that begins with one and does not end with one.
+    """
+    pieces: list[str] = []
+    marks: list[Mark] = []
+    here = length = 0
+    found_marks = list(_MARK.finditer(answer))
+    all_lead = (
+        bool(found_marks) and not answer[: found_marks[0].start()].strip() and found_marks[-1].end() < len(answer)
+    )
+    for found in found_marks:
+        start, blank = found.start(), _blank(found)
+        pieces.append(answer[here:start])
+        length += len(pieces[-1])
+        here = found.end()
+        leads = _LINE_START.fullmatch(answer, answer.rfind("\n", 0, start) + 1, start) is not None or (
+            all_lead and answer[start - 1] in _SENTENCE_END
+        )
+        if leads:  # the blank that parts it from what stands before is kept, the one behind it goes
+            pieces.append(blank)
+            length += len(blank)
+            here += len(answer[here:]) - len(answer[here:].lstrip(" \t"))
+        marks.append(Mark(length + leads, tuple(_numbers(found[1]))))
+    pieces.append(answer[here:])
+    return Marked("".join(pieces), marks)
+
+
+def cited_numbers(answer: str) -> set[int]:
+    """Return the numbers that an answer cites."""
+    return {number for found in _MARK.finditer(answer) for number in _numbers(found[1])}
+
+
+def renumbered(answer: str, numbers: Mapping[int, int], most: int) -> str:
+    """Return an answer with other numbers in its marks. Numbers that have no new one are dropped, and so are all but
+    the first `most`.
+    """
+    left = most
+
+    def changed(found: re.Match[str]) -> str:
+        nonlocal left
+        new = sorted({numbers[number] for number in _numbers(found[1]) if number in numbers})[:left]
+        left -= len(new)
+        return _blank(found) + "".join(f"[{number}]" for number in new) if new else ""
+
+    return _MARK.sub(changed, answer)
+
+
+def marks_by_sentence(marked: Marked, spans: list[tuple[int, int]], known: Container[int]) -> list[list[int]]:
+    """Return for each sentence of an answer without marks the known numbers that it cites, in order, once each."""
+    cited: list[dict[int, None]] = [{} for _ in spans]
+    place = 0
+    for position, numbers in marked.marks:
+        while place + 1 < len(spans) and spans[place + 1][0] < position:
+            place += 1
+        if spans:
+            cited[place].update(dict.fromkeys(number for number in numbers if number in known))
+    return [list(numbers) for numbers in cited]
+
+
+def _blank(found: re.Match[str]) -> str:
+    return found[0][: len(found[0]) - len(found[0].lstrip(" \t"))]
+
+
+def _numbers(inside: str) -> Iterator[int]:
+    """Yield the numbers that a mark holds: "3, 7-9" is 3, 7, 8 and 9."""
+    for first, last in _RANGE.findall(inside):
+        yield int(first)
+        if last and int(first) < int(last) < int(first) + LONGEST_RANGE:
+            yield from range(int(first) + 1, int(last) + 1)
+        elif last:
+            yield int(last)

@@ -1,0 +1,1 @@
+"""What rules and statistics find in a text without a language model."""

@@ -1,0 +1,94 @@
+"""A report: a heading for each source with its own findings, the contradictions between the sources, a conclusion."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from graphs.summarize.drafts import Draft, DraftSentence
+from graphs.summarize.prompts import DIVIDER, NONE
+from graphs.summarize.state import Documents
+
+# Headings in the language of the report; English where a language has none here.
+_HEADINGS = {
+    "en": ("Contradictions", "Conclusion", "The most telling sentences"),
+    "ko": ("서로 어긋나는 내용", "결론", "가장 중요한 문장"),
+    "ja": ("食い違う点", "結論", "最も重要な文"),
+    "zh": ("矛盾之处", "结论", "最重要的句子"),
+    "de": ("Widersprüche", "Schluss", "Die wichtigsten Sätze"),
+    "fr": ("Contradictions", "Conclusion", "Les phrases les plus parlantes"),
+    "es": ("Contradicciones", "Conclusión", "Las frases más relevantes"),
+}
+
+
+def as_report(final: Draft, sources: Mapping[str, Draft], documents: Documents) -> Draft:
+    """Return the report of a batch: `sources` are the findings by document, `final` what the last call has concluded.
+
+    The model writes nothing but findings, contradictions and conclusion; that each finding stands under its own source
+    is certain. Shape of the text: Markdown with headings of the second degree.
+    """
+    words = final.step["words"] + sum(draft.step["words"] for draft in sources.values())
+    report = _Report(replace(final, step={**final.step, "words": words}))
+    for document in documents:
+        if document.id in sources:
+            report.head(_one_line(document.title))
+            report.take(sources[document.id])
+    contradictions, conclusion, telling = _HEADINGS.get(
+        final.step["language"].split("-", maxsplit=1)[0], _HEADINGS["en"]
+    )
+    if final.is_quoted:
+        report.head(telling)
+        report.take(final)
+        return report.draft()
+    found, concluded = _parted(final)
+    if found.text.strip():
+        report.head(contradictions)
+        report.take(found)
+    report.head(conclusion)
+    report.take(concluded)
+    return report.draft()
+
+
+class _Report:
+    """Joins drafts under headings."""
+
+    def __init__(self, final: Draft) -> None:
+        self._final = final
+        self._text = ""
+        self._sentences: list[DraftSentence] = []
+
+    def head(self, title: str) -> None:
+        self._text += f"{'' if not self._text else chr(10) * 2}## {title}\n\n"
+
+    def take(self, draft: Draft) -> None:
+        lead = len(draft.text) - len(draft.text.lstrip())
+        moved = len(self._text) - lead
+        self._text += draft.text.strip()
+        self._sentences += [
+            replace(sentence, start=sentence.start + moved, end=sentence.end + moved) for sentence in draft.sentences
+        ]
+
+    def draft(self) -> Draft:
+        return replace(self._final, text=self._text, sentences=tuple(self._sentences))
+
+
+def _parted(final: Draft) -> tuple[Draft, Draft]:
+    """Return the contradictions and the conclusion; all is conclusion where the divider is missing."""
+    lines = final.text.split("\n")
+    place = next((number for number, line in enumerate(lines) if line.strip() == DIVIDER), None)
+    if place is None:
+        return replace(final, text="", sentences=()), final
+    cut = sum(len(line) + 1 for line in lines[:place])
+    behind = cut + len(lines[place])
+    found = _slice(final, 0, cut)
+    if found.text.strip(" \n-*.").upper() == NONE:
+        found = replace(final, text="", sentences=())
+    return found, _slice(final, behind, len(final.text))
+
+
+def _slice(draft: Draft, start: int, end: int) -> Draft:
+    inside = [sentence for sentence in draft.sentences if start <= sentence.start and sentence.end <= end]
+    moved = tuple(replace(sentence, start=sentence.start - start, end=sentence.end - start) for sentence in inside)
+    return replace(draft, text=draft.text[start:end], sentences=moved)
+
+
+def _one_line(title: str) -> str:
+    return " ".join(title.split()).replace("#", "＃")
