@@ -6,12 +6,28 @@ import { markdown } from "./markdown.js";
 import { word } from "./words.js";
 
 const SHOWN = 40;
+const CHIPS = 24;
 const HIDDEN = ["status", "error", "message", "usage", "facet", "parts", "failed_parts"];
 
 export function facetsView(facets) {
   const entries = Object.entries(facets || {}).filter(([, facet]) => facet && typeof facet === "object");
   if (!entries.length) return null;
-  return h("section", { class: "facets" }, h("h2", {}, word("facets")), h("div", { class: "cards" }, entries.map(card)));
+  return h("section", { class: "facets" }, h("h2", {}, word("facets")), cardsOf(entries));
+}
+
+// The same of one document, folded: a batch has many.
+export function foldedFacets(facets) {
+  const entries = Object.entries(facets || {}).filter(([, facet]) => facet && typeof facet === "object");
+  return entries.length > 0 && h("details", { class: "facets" }, h("summary", { class: "hint" }, word("facets")), cardsOf(entries));
+}
+
+function cardsOf(entries) {
+  const shown = entries.filter(([, facet]) => facet.status !== "unavailable");
+  const lacking = entries.filter(([, facet]) => facet.status === "unavailable").map(([key]) => facetName(key));
+  return [
+    h("div", { class: "cards" }, shown.map(card)),
+    lacking.length > 0 && h("p", { class: "hint lacking" }, word("unavailable"), " ", lacking.join(", ")),
+  ];
 }
 
 function card([key, facet]) {
@@ -26,7 +42,6 @@ export function facetName(key) {
 }
 
 function content(key, facet) {
-  if (facet.status === "unavailable") return h("p", { class: "hint" }, word("facet_unavailable"));
   if (facet.status === "failed") {
     return [h("p", {}, word("facet_failed")), facet.message && h("p", { class: "hint", dir: "auto" }, facet.message)];
   }
@@ -72,7 +87,14 @@ const shareOf = (item) => item?.share ?? item?.weight ?? item?.score;
 function chips(items) {
   const chip = (item) =>
     h("li", {}, name(labelOf(item)), details(item).map((detail) => h("span", { class: "hint" }, " ", detail)));
-  return h("ul", { class: "chips" }, items.slice(0, SHOWN).map(chip));
+  const list = h("ul", { class: "chips" }, items.slice(0, CHIPS).map(chip));
+  if (items.length <= CHIPS) return list;
+  const all = h("button", { type: "button", class: "link" }, word("show_all", items.length));
+  all.addEventListener("click", () => {
+    list.append(...items.slice(CHIPS).map(chip));
+    all.remove();
+  });
+  return [list, all];
 }
 
 function list(items, kind) {

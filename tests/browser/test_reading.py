@@ -93,13 +93,15 @@ def test_names_and_numbers_that_no_source_bears_out_are_marked(wide: Watched) ->
                 "unsupported": ["Kim", "1923"],
             },
             {"text": "Nobody knows why.", "citations": [], "support": 0.0, "unsupported": []},
-            {"text": "It took in 40 boats.", "citations": [cited(9), cited(0)], "support": None},
+            {"text": "It took in 40 boats.", "citations": [cited(9), cited(0)], "support": None, "verified": False},
         ],
+        "misses": ["length"],
     }
     show_summary(wide, summary)
     expect(page.locator("mark.unsupported")).to_have_text(["Kim", "1923", "1923"])
     expect(page.locator("strong mark.unsupported")).to_have_text("Kim")
-    expect(page.locator(".is-uncited")).to_have_text("Nobody knows why.")
+    expect(page.locator(".is-uncited")).to_have_text(["Nobody knows why.", "It took in 40 boats."])
+    expect(page.locator("main")).to_contain_text("It is longer or shorter than was asked for.")
     expect(page.locator("li .cite")).to_have_text(["2", "1"])
     expect(page.locator("main")).to_contain_text("Marked words (names or numbers) are not found in the cited sources.")
     expect(page.locator(".sentence").first).to_have_attribute("title", "Its words are found in the sources to 50%")
@@ -163,7 +165,7 @@ def test_facets_are_shown_each_in_its_own_way(wide: Watched) -> None:
     def card(title: str) -> Any:
         return page.locator(".facet", has=page.locator("h3", has_text=re.compile(f"^{title}$")))
 
-    expect(page.locator(".facet")).to_have_count(len(facets) - 1)
+    expect(page.locator(".facet")).to_have_count(len(facets) - 2)
     expect(card("Key terms").locator("li")).to_have_text(["harbour pier × 4", "ferry"])
     expect(card("Names")).to_contain_text("Ansan × 1,200 place")
     expect(card("Names")).to_contain_text("Some parts could not be read.")
@@ -173,7 +175,7 @@ def test_facets_are_shown_each_in_its_own_way(wide: Watched) -> None:
     expect(card("Categories")).to_contain_text("75%")
     expect(card("Translation: Korean").locator("strong").first).to_have_text("항구")
     expect(card("All in one")).to_contain_text("The model did not answer.")
-    expect(card("mood map")).to_contain_text("This needs a language model.")
+    expect(page.locator("main")).to_contain_text("Needs a language model: mood map")
     expect(card("other new")).to_contain_text("blue, wide")
     expect(card("nothing")).to_contain_text("Nothing was found.")
     assert wide.wrong == []
