@@ -8,7 +8,7 @@ from pydantic.json_schema import models_json_schema
 from app.api.schemas import Problem, ProgressOut, UsageOut
 from app.store.models import Status
 
-SHOWN = ("kind", "document", "part", "start", "end", "level", "status", "error", "message", "seconds")
+SHOWN = ("kind", "facet", "document", "part", "start", "end", "level", "status", "error", "message", "seconds")
 
 
 class Told(BaseModel):
@@ -31,7 +31,7 @@ class StepOut(Told):
     """A call that has ended."""
 
     kind: Literal["map", "collapse", "reduce", "facet"]
-    """It read a chunk, merged partial summaries, made the last merge, or asked for a facet."""
+    """It read a chunk, merged partial summaries, made the last merge, or asked for a facet (`facet` names it)."""
     document: str | None
     """The document's id; null: it is about the whole batch."""
     part: int
@@ -151,7 +151,7 @@ class Gathered:
         """Add the data of a `progress` row."""
         self.seq = seq
         self.count(data)
-        self._steps.append({name: data.get(name) for name in SHOWN} | {"level": data.get("level", 0)})
+        self._steps.append({name: data[name] for name in SHOWN if name in data} | {"level": data.get("level", 0)})
 
     def count(self, data: dict[str, Any]) -> None:
         """Note what an event has counted."""

@@ -143,7 +143,7 @@ def _events(rows: Sequence[Row[int, str, str]], gathered: Gathered, gate: dict[s
         elif type == "document" or gathered:
             yield _event(type, to_json(json.loads(data) | {"steps": gathered.take()}), seq)
         else:
-            if type == "planned":
+            if '"run_usage"' in data:
                 gathered.count(json.loads(data))
             yield _event(type, data, seq)
     if gathered:

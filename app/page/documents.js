@@ -2,7 +2,7 @@
 
 import { h, name } from "./dom.js";
 import { count, share } from "./format.js";
-import { facetsView } from "./facets.js";
+import { foldedFacets } from "./facets.js";
 import { markdown } from "./markdown.js";
 import { problemText } from "./problems.js";
 import { bar } from "./sources.js";
@@ -56,14 +56,14 @@ function row(document, { run, early, sources, lost, isAlone, isOpen }) {
   );
   const covered = run.coverage && !document.error && coverageBar(document, lost.get(document.id));
   if (document.error) return h("li", {}, head, h("div", { class: "problem" }, problemText(document.error)));
-  if (isAlone) return h("li", {}, head, covered, facetsView(document.facets));
+  if (isAlone) return h("li", {}, head, covered, foldedFacets(document.facets));
   const early_text = early.get(document.id);
   const details = h("details", { open: isOpen && Boolean(document.summary || early_text) }, h("summary", {}, head), covered);
   const content = () => {
     if (details.dataset.isBuilt || !details.open) return;
     details.dataset.isBuilt = "yes";
     details.append(h("div", { class: "prose", lang: document.summary?.language }, text(document, early_text, sources)));
-    const facets = facetsView(document.facets);
+    const facets = foldedFacets(document.facets);
     if (facets) details.append(facets);
   };
   details.addEventListener("toggle", content);

@@ -6,27 +6,42 @@ import { markdown } from "./markdown.js";
 import { word } from "./words.js";
 
 const SHOWN = 40;
-const HIDDEN = ["status", "error", "message", "usage"];
+const CHIPS = 24;
+const HIDDEN = ["status", "error", "message", "usage", "facet", "parts", "failed_parts"];
 
 export function facetsView(facets) {
   const entries = Object.entries(facets || {}).filter(([, facet]) => facet && typeof facet === "object");
   if (!entries.length) return null;
-  return h("section", { class: "facets" }, h("h2", {}, word("facets")), h("div", { class: "cards" }, entries.map(card)));
+  return h("section", { class: "facets" }, h("h2", {}, word("facets")), cardsOf(entries));
+}
+
+// The same of one document, folded: a batch has many.
+export function foldedFacets(facets) {
+  const entries = Object.entries(facets || {}).filter(([, facet]) => facet && typeof facet === "object");
+  return entries.length > 0 && h("details", { class: "facets" }, h("summary", { class: "hint" }, word("facets")), cardsOf(entries));
+}
+
+function cardsOf(entries) {
+  const shown = entries.filter(([, facet]) => facet.status !== "unavailable");
+  const lacking = entries.filter(([, facet]) => facet.status === "unavailable").map(([key]) => facetName(key));
+  return [
+    h("div", { class: "cards" }, shown.map(card)),
+    lacking.length > 0 && h("p", { class: "hint lacking" }, word("unavailable"), " ", lacking.join(", ")),
+  ];
 }
 
 function card([key, facet]) {
   const isWide = key.startsWith("translation") || key === "synthesis";
-  return h("div", { class: `card facet${isWide ? " is-wide" : ""}` }, h("h3", {}, titleOf(key)), content(key, facet));
+  return h("div", { class: `card facet${isWide ? " is-wide" : ""}` }, h("h3", {}, facetName(key)), content(key, facet));
 }
 
-function titleOf(key) {
+export function facetName(key) {
   const [kind, ...more] = key.split(":");
   if (kind === "translation") return word("facet_translation", languageName(more.join(":")));
   return word(`facet_${kind}`) || key.replaceAll("_", " ");
 }
 
 function content(key, facet) {
-  if (facet.status === "unavailable") return h("p", { class: "hint" }, word("facet_unavailable"));
   if (facet.status === "failed") {
     return [h("p", {}, word("facet_failed")), facet.message && h("p", { class: "hint", dir: "auto" }, facet.message)];
   }
@@ -45,6 +60,7 @@ function shownAs(kind, facet) {
     return value.every((one) => isShort(one)) ? chips(value) : list(value, "");
   }
   if (typeof value === "string") return value.length > 60 ? h("div", { class: "prose" }, markdown(value)) : h("p", { class: "large" }, pretty(value));
+  if (typeof value.text === "string") return h("div", { class: "prose small", lang: value.language }, markdown(value.text));
   if (typeof value === "object") return kind === "sentiment" ? sentiment(value) : generic(value);
   return h("p", { class: "large" }, String(value));
 }
@@ -71,7 +87,14 @@ const shareOf = (item) => item?.share ?? item?.weight ?? item?.score;
 function chips(items) {
   const chip = (item) =>
     h("li", {}, name(labelOf(item)), details(item).map((detail) => h("span", { class: "hint" }, " ", detail)));
-  return h("ul", { class: "chips" }, items.slice(0, SHOWN).map(chip));
+  const list = h("ul", { class: "chips" }, items.slice(0, CHIPS).map(chip));
+  if (items.length <= CHIPS) return list;
+  const all = h("button", { type: "button", class: "link" }, word("show_all", items.length));
+  all.addEventListener("click", () => {
+    list.append(...items.slice(CHIPS).map(chip));
+    all.remove();
+  });
+  return [list, all];
 }
 
 function list(items, kind) {
@@ -87,7 +110,7 @@ function details(item) {
   if (typeof item !== "object" || item === null) return [];
   const said = [];
   if (typeof item.count === "number") said.push(`× ${count(item.count)}`);
-  for (const key of ["kind", "type", "answer", "owner", "who", "due", "when"]) if (item[key]) said.push(pretty(item[key]));
+  for (const key of ["kind", "type", "answer", "owner", "who", "due", "when"]) if (item[key]) said.push(named(item[key]));
   return said;
 }
 
@@ -103,7 +126,7 @@ function sentiment(value) {
   const label = value.label ?? value.sentiment ?? value.tone;
   const score = value.score ?? value.value;
   return [
-    label && h("p", { class: "large" }, pretty(label)),
+    label && h("p", { class: "large" }, named(label)),
     typeof score === "number" && h("meter", { min: -1, max: 1, value: score, "aria-label": word("facet_sentiment") }),
     value.reason && h("p", { dir: "auto" }, value.reason),
     !label && typeof score !== "number" && generic(value),
@@ -122,4 +145,6 @@ function generalText(item) {
   return Object.values(item).filter((value) => typeof value !== "object").join(" · ");
 }
 
+// A kind of name or a tone in the reader's language, where the page has a word for it.
+const named = (value) => word(`named_${value}`) || pretty(value);
 const pretty = (value) => String(value).replaceAll("_", " ");

@@ -95,7 +95,7 @@ function inline(source, context) {
     } else if (token[0] === CLOSE) {
       close();
       context.open = null;
-      out.push(context.marks[Number(token.slice(1, -1))].after());
+      out.push(...[context.marks[Number(token.slice(1, -1))].after()].flat());
     } else if (token[0] === "\\") leaf(token[1]);
     else if (token[0] === "`") leaf(token.slice(1, -1), "code");
     else {

@@ -7,7 +7,8 @@ import { count, dollars } from "./format.js";
 import { word } from "./words.js";
 
 const FIRST = ["model", "length", "style", "language", "focus"];
-const LATER = ["facets", "categories", "audience", "instructions", "scope", "words", "strategy", "verify", "variants"];
+const LATER = ["facets", "categories", "audience", "instructions", "scope", "words", "variants"];
+const CRAFT = ["strategy", "group_by", "verify", "unsupported"];
 const LAST = ["min_coverage", "budget"];
 const LONG_TEXT = 300; // characters: an option that takes more gets more room
 const FEW = 4; // choices that stand side by side
@@ -21,13 +22,13 @@ export class OptionsForm {
     this.readers = {};
     this.onChange = onChange;
     this.properties = this.schemas.Options.properties;
-    const rest = Object.keys(this.properties).filter((name) => ![...FIRST, ...LATER, ...LAST].includes(name));
+    const rest = Object.keys(this.properties).filter((name) => ![...FIRST, ...LATER, ...CRAFT, ...LAST].includes(name));
     const fields = (names) => names.filter((name) => name in this.properties).map((name) => this.field(name));
     this.element = h(
       "form",
       { class: "options", "aria-label": word("options"), oninput: onChange, onsubmit: (event) => event.preventDefault() },
       fields(FIRST),
-      h("details", {}, h("summary", {}, word("more_options")), fields([...LATER, ...rest, ...LAST])),
+      h("details", {}, h("summary", {}, word("more_options")), fields([...LATER, ...CRAFT, ...rest, ...LAST])),
     );
   }
 
@@ -43,7 +44,7 @@ export class OptionsForm {
 
   field(name) {
     const schema = this.resolved(this.properties[name]);
-    const label = word(`option_${name}`) || name;
+    const label = word(`option_${name}`) || plain(name);
     const hint = hintOf(name, schema);
     if (name === "model") return this.model(label);
     if (name === "facets") return this.facets(label, schema);
@@ -86,7 +87,7 @@ export class OptionsForm {
     const parts = Object.entries(schema.properties || {}).map(([part, given]) => {
       const inner = this.resolved(given);
       const { element, read, kind } = this.control(`${name}.${part}`, inner);
-      const label = word(`option_${name}.${part}`) || part;
+      const label = word(`option_${name}.${part}`) || plain(part);
       return { part, read, element: row(kind, `${name}-${part}`, label, hintOf(`${name}.${part}`, inner), element) };
     });
     const read = () => {
@@ -110,7 +111,7 @@ export class OptionsForm {
     box.addEventListener("input", describe);
     describe();
     this.readers.model = () => (box.value && box.value !== initial ? box.value.trim() : undefined);
-    const list = any.length && h("datalist", { id: "models" }, fixed.map((name) => h("option", { value: name })));
+    const list = any.length > 0 && h("datalist", { id: "models" }, fixed.map((name) => h("option", { value: name })));
     return h("div", { class: "field" }, h("label", { for: "option-model" }, label), box, list, note);
   }
 
@@ -188,7 +189,7 @@ function boxes(id, values) {
 }
 
 function choiceName(value) {
-  return value === "auto" ? word("auto") : word(`choice_${value}`) || String(value).replaceAll("_", " ");
+  return value === "auto" ? word("auto") : word(`choice_${value}`) || plain(String(value));
 }
 
 function row(kind, name, label, hint, control) {
@@ -200,9 +201,13 @@ function row(kind, name, label, hint, control) {
 // What the page itself says of an option that it knows; of others, the first sentence of the service's description.
 function hintOf(name, schema) {
   if (word(`option_${name}`)) return word(`hint_${name}`) || "";
-  const said = (schema.description || "").replace(/`/g, "").split(/(?<=[.:])\s/)[0];
+  const said = (schema.description || "").replace(/`/g, "").split(/(?<=[.:])\s/)[0].replace(/:$/, ".");
   const range = schema.minimum !== undefined && schema.maximum !== undefined;
   return said || (range ? `${count(schema.minimum)} – ${count(schema.maximum)}` : "");
+}
+
+function plain(name) {
+  return name.charAt(0).toUpperCase() + name.slice(1).replaceAll("_", " ");
 }
 
 function without(schema, ...names) {

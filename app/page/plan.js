@@ -15,12 +15,17 @@ export function planView(plan) {
     h(
       "dl",
       { class: "figures" },
-      figure("plan_calls", count(plan.calls), word("plan_calls_detail", plan)),
+      figure("plan_calls", count(plan.calls), callsDetail(plan)),
       tokens > 0 && figure("plan_tokens", count(tokens)),
       figure("plan_cost", cost, plan.model),
       figure("plan_depth", count(plan.depth), word("plan_depth_detail")),
     ),
   ];
+}
+
+function callsDetail(plan) {
+  const facets = plan.facets > 0 ? `, ${word("plan_facets", plan.facets)}` : "";
+  return word("plan_calls_detail", plan) + facets;
 }
 
 function figure(key, value, detail) {

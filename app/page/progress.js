@@ -23,8 +23,10 @@ export class ProgressView {
   }
 
   show(run) {
+    const wasActive = this.isActive;
     this.isActive = ACTIVE.includes(run.status);
     this.element.classList.toggle("is-over", !this.isActive);
+    if (this.isActive !== wasActive) this.restart();
     this.told({ progress: run.progress, run_usage: run.usage, gate: this.gate });
   }
 
@@ -37,6 +39,11 @@ export class ProgressView {
       this.etaUntil = progress.eta_seconds === null ? null : performance.now() + progress.eta_seconds * 1000;
     }
     this.render();
+  }
+
+  // The run is tried again: what was counted before counts no more.
+  restart() {
+    this.counted = null;
   }
 
   tick() {

@@ -2,6 +2,7 @@
 
 import { h, add, fill, name } from "./dom.js";
 import { ask } from "./api.js";
+import { facetName } from "./facets.js";
 import { markdown } from "./markdown.js";
 import { Picture } from "./picture.js";
 import { Tree, DONE, FAILED, SKIPPED, WAITING } from "./tree.js";
@@ -92,7 +93,8 @@ export class PictureView {
     const said = h("span", { class: "hint", dir: "auto" }, step.message || step.error || "");
     const document = this.tree.byId.get(step.document);
     if (step.kind !== "map" || !document) {
-      return h("li", {}, h("strong", {}, document ? name(document.title) : "", " ", word("failure_merge")), " ", said);
+      const what = step.facet ? facetName(step.facet) : word("failure_merge");
+      return h("li", {}, h("strong", {}, document ? name(document.title) : "", " ", what), " ", said);
     }
     const place = word("chunk_of", { part: step.part + 1, chunks: document.chunks });
     const open = () => this.open({ document, part: step.part, status: FAILED, step });

@@ -99,7 +99,9 @@ class RunView {
     if (!run.summary) return run.documents.some((document) => document.summary) ? null : h("p", { class: "hint" }, word("no_summary"));
     const title = word(run.documents.length > 1 ? "of_all" : "summary");
     const text = h("div", { class: "prose", lang: run.summary.language }, summaryView(run.summary, this.sources));
-    return [h("h2", {}, title, " ", h("span", { class: "hint" }, word("words", run.summary.words))), text];
+    const others = (run.variants || []).slice(1).map((variant) => h("div", { class: "draft" }, summaryView(variant, this.sources)));
+    const drafts = others.length > 0 && h("details", { class: "prose small" }, h("summary", {}, word("other_drafts", others.length)), others);
+    return [h("h2", {}, title, " ", h("span", { class: "hint" }, word("words", run.summary.words))), text, drafts];
   }
 
   follow() {
@@ -129,6 +131,9 @@ class RunView {
     } else if (type === "document") {
       this.early.set(data.id, data.text);
       this.showEarly();
+    } else if (type === "retried") {
+      this.progress.restart();
+      this.progress.told(data);
     } else if (type === "goodbye") this.isRestarting = true;
     else if (type === "finished") this.ended(data);
   }

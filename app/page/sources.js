@@ -103,7 +103,7 @@ export class Sources {
 
 // The lines of a PDF are as long as its paper was wide.
 function flowing(text, passage) {
-  return passage.pages.length ? text.replace(/([^\n])\n(?!\n)/g, "$1 ") : text;
+  return passage.pages.length ? text.replace(/(^|[^\n])\n(?!\n)/g, "$1 ") : text;
 }
 
 export function bar(parts, label) {

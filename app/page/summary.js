@@ -37,8 +37,9 @@ function wrapped(sentence, children) {
   const unsupported = (sentence.unsupported || []).filter(Boolean);
   const hasSupport = typeof sentence.support === "number";
   const isUncited = !sentence.citations.length;
-  const title = isUncited ? word("uncited") : hasSupport ? word("support", share(sentence.support)) : null;
-  const element = h("span", { class: `sentence${isUncited ? " is-uncited" : ""}`, title }, children);
+  const isDoubted = sentence.verified === false;
+  const title = isDoubted ? word("doubted") : isUncited ? word("uncited") : hasSupport ? word("support", share(sentence.support)) : null;
+  const element = h("span", { class: `sentence${isUncited || isDoubted ? " is-uncited" : ""}`, title }, children);
   if (unsupported.length) markWords(element, unsupported);
   return element;
 }
@@ -62,7 +63,16 @@ function markWords(element, phrases) {
 }
 
 function citations(sentence, sources) {
-  if (!sentence.citations.length) return h("span", { class: "uncited" }, h("span", { class: "unseen" }, word("uncited")));
+  if (sentence.verified === false) return [unheard("doubted"), cites(sentence, sources)];
+  return sentence.citations.length ? cites(sentence, sources) : unheard("uncited");
+}
+
+// Told to those who do not see the line under a sentence.
+function unheard(key) {
+  return h("span", { class: "uncited" }, h("span", { class: "unseen" }, word(key)));
+}
+
+function cites(sentence, sources) {
   return h("span", { class: "cites" }, JOINER, sentence.citations.map((citation) => cite(citation, sources)));
 }
 
@@ -76,7 +86,8 @@ function cite(citation, sources) {
 
 function notes(summary) {
   const isMarked = summary.sentences.some((sentence) => (sentence.unsupported || []).length);
-  return isMarked && h("p", { class: "hint" }, word("unsupported_note"));
+  const missed = (summary.misses || []).map((miss) => word(`misses_${miss}`)).filter(Boolean);
+  return [isMarked && word("unsupported_note"), ...missed].filter(Boolean).map((note) => h("p", { class: "hint" }, note));
 }
 
 function bySentence(summary, sources) {

@@ -1,5 +1,6 @@
 """SIGTERM: clients are told, the process ends at once and well, and the next one goes on."""
 
+import json
 import signal
 import sqlite3
 import subprocess
@@ -52,8 +53,9 @@ class Watcher(threading.Thread):
         except httpx.HTTPError as error:
             self.error = error
 
-    def has_seen(self, progress: int) -> bool:
-        return self.types().count("progress") == progress
+    def has_seen(self, steps: int) -> bool:
+        told = [json.loads(line.removeprefix("data: ")) for line in self.lines if line.startswith("data: ")]
+        return sum(len(data.get("steps", [])) for data in told) == steps
 
     def types(self) -> list[str]:
         return [line.removeprefix("event: ") for line in self.lines if line.startswith("event: ")]
