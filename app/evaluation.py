@@ -56,7 +56,8 @@ class Contender(NamedTuple):
     @property
     def title(self) -> str:
         """How a table names it."""
-        return f"{self.model or 'default model'}, {self.words or 'as many'} words"
+        length = f"{self.words} words" if self.words else "as long as the references"
+        return f"{self.model or 'default model'}, {length}"
 
 
 class Outcome(NamedTuple):
