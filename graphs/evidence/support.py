@@ -100,7 +100,7 @@ def _spelt_values(text: str) -> Iterator[str]:
 
 def _missing_names(sentence: str, passages: str) -> list[str]:
     """Return the capitalised words, the sentence's first one apart, that the passages do not hold."""
-    there = {word.casefold() for word in _WORD.findall(passages)}
+    there = {_folded(word) for word in _WORD.findall(passages)}
     there |= {_bare(word) for word in there}
     there.update(part for word in list(there) for part in word.split("-"))
     names = [match[0] for match in _WORD.finditer(sentence) if _is_name(match[0], is_first=_opens(sentence, match))]
@@ -127,15 +127,19 @@ def _is_name(word: str, *, is_first: bool) -> bool:
 
 
 def _holds(there: set[str], name: str) -> bool:
-    folded = name.casefold().replace("’", "'")
+    folded = _folded(name)
     stem = _bare(folded).removesuffix("'")
-    if not there.isdisjoint((folded, stem, stem.removesuffix("s"), f"{stem}s", f"{stem}'s", f"{stem}’s")):
+    if not there.isdisjoint((folded, stem, stem.removesuffix("s"), f"{stem}s", f"{stem}'s")):
         return True
     return "-" in stem and all(not part or part in there for part in stem.split("-"))
 
 
+def _folded(word: str) -> str:
+    return word.casefold().replace("’", "'")
+
+
 def _bare(word: str) -> str:
-    return word.removesuffix("'s").removesuffix("’s")
+    return word.removesuffix("'s")
 
 
 def _plain(number: str) -> str:

@@ -14,8 +14,10 @@ from graphs.models.catalog import EMBEDDED, model_facts
 from graphs.models.chat import ChatModel, Messages
 from graphs.summarize.asking import Written, result_of
 from graphs.summarize.authors import ChatAuthor, Payer
+from graphs.summarize.bounds import FAN_IN, DoesNotFit
 from graphs.summarize.context import SECTION_STEPS, Options
-from graphs.summarize.plan import FAN_IN, DoesNotFit, make_plan, plan_cost
+from graphs.summarize.cost import plan_cost
+from graphs.summarize.plan import make_plan
 from graphs.summarize.prompts import Style
 from graphs.summarize.state import Cited, Document, Documents, Plan, Step
 from graphs.text.tokens import TokenCounter, token_counter
