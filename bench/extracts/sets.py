@@ -49,7 +49,7 @@ class Item(NamedTuple):
     numbers: list[int]
     """Their numbers in the index of the embedded model."""
     held_out: bool
-    """Whether nothing was ever tuned on it."""
+    """Whether it was left out of the search for weights; it was looked at when variants were compared."""
 
 
 def read_sets(folder: Path, only: list[str]) -> Iterator[tuple[str, list[Item]]]:
@@ -66,7 +66,7 @@ def read_sets(folder: Path, only: list[str]) -> Iterator[tuple[str, list[Item]]]
 
 
 def is_held_out(id: str) -> bool:
-    """Whether an item belongs to the half that is kept from tuning: half of all ids, by their hash."""
+    """Whether an item belongs to the half that weights are not searched on: half of all ids, by their hash."""
     return hashlib.sha256(id.encode()).digest()[0] % 2 == 1
 
 
