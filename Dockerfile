@@ -30,7 +30,7 @@ COPY --from=build /opt/precis /opt/precis
 ENV PATH=/opt/precis/bin:$PATH
 # Python's images bring their standard library uncompiled, and nothing can be written later: what the service, its parser
 # and the health check import is compiled here (pip compiled the packages).
-RUN python -c "import app.cli, app.server, app.terminal, app.ingest.child, urllib.request"
+RUN python -c "import app.cli, app.server, app.terminal.commands, app.terminal.local, app.ingest.child, urllib.request"
 # hadolint ignore=DL3064  # the TOKEN in that name is no secret
 ENV PYTHONDONTWRITEBYTECODE=1 \
     TIKTOKEN_CACHE_DIR=/opt/vocabularies \

@@ -16,6 +16,7 @@ from app.store.calls import CallStore
 from app.store.checkpoints import open_checkpoints
 from app.store.database import Database
 from app.store.migrate import migrate
+from app.work.lease import HOLD_SECONDS, HeldChat, Lease
 from app.work.notifier import Notifier
 from app.work.presence import Presence
 from app.work.pulse import Pulse
@@ -31,10 +32,11 @@ M_MMAP_THRESHOLD = -3  # of glibc's malloc.h
 class ChatOpener:
     """Opens each chat model once, all over the same connection pool."""
 
-    def __init__(self, settings: Settings, pool: aiohttp.ClientSession, gate: Gate) -> None:
+    def __init__(self, settings: Settings, pool: aiohttp.ClientSession, gate: Gate, lease: Lease) -> None:
         self._settings = settings
         self._pool = pool
         self._gate = gate
+        self._lease = lease
         self._open: dict[ModelFacts, ChatModel] = {}
 
     def warm_up(self) -> None:
@@ -48,12 +50,15 @@ class ChatOpener:
         """Return the chat model, opened if it was not."""
         if facts not in self._open:
             key = self._settings.openai_api_key
-            self._open[facts] = ChatModel(
+            self._open[facts] = HeldChat(
                 facts,
                 api_key=key.get_secret_value() if key else None,
                 base_url=self._settings.openai_base_url,
                 pool=self._pool,
                 observe=self._gate.observe,
+                lease=self._lease,
+                # A wait must end before the call's own deadline does: that would count as the provider's fault.
+                hold_seconds=min(HOLD_SECONDS, self._settings.call_seconds / 2),
             )
         return self._open[facts]
 
@@ -95,12 +100,13 @@ async def bootstrap(settings: Settings) -> AsyncIterator[Services]:
             is_tight=memory.is_tight,
         )
         notifier = Notifier()
-        chat = ChatOpener(settings, pool, calls.gate("openai"))
+        lease = Lease(settings.lease_seconds)
+        chat = ChatOpener(settings, pool, calls.gate("openai"), lease)
         resources = Resources(settings, database, notifier, calls, chat, checkpoints, memory)
         worker_id = uuid.uuid4().hex
         presence = Presence(settings.data_dir / "workers", worker_id)
         stack.callback(presence.close)
-        worker = Worker(resources, presence, worker_id)
+        worker = Worker(resources, presence, lease, worker_id)
         working = asyncio.create_task(worker.run(), name="worker")
         stack.push_async_callback(_stop, worker, working)
         pulse = Pulse()

@@ -19,7 +19,9 @@ PrecisError
 ├── MethodNotAllowed             405
 ├── Conflict                     409
 │   ├── RunNotFinished
-│   └── RunIsActive
+│   ├── RunIsActive
+│   └── NothingToRetry
+├── QueueFull                    429
 ├── ShuttingDown                 503
 ├── StorageUnavailable           503
 ├── WorkerGone                   503
@@ -182,6 +184,20 @@ class RunNotFinished(Conflict):
 
 class RunIsActive(Conflict):
     """The run has not ended; cancel it first."""
+
+
+class NothingToRetry(Conflict):
+    """The run has succeeded: there is nothing left to do."""
+
+
+class QueueFull(PrecisError):
+    """As many runs wait as this service accepts."""
+
+    status = 429
+
+    def __init__(self, detail: str = "", *, retry_after: int = 15) -> None:
+        super().__init__(detail)
+        self.headers = {"Retry-After": str(retry_after)}  # seconds
 
 
 class ShuttingDown(PrecisError):

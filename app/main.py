@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi_swagger import patch_fastapi
 
-from app.api import documents, health, models, plans, runs, stream
+from app.api import documents, health, metrics, models, plans, runs, stream
 from app.api.events import event_components
 from app.api.limits import BodyLimit
 from app.api.page import install_page
@@ -63,7 +63,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     install_problem_handlers(app)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
-    for module in (runs, documents, stream, plans, models, health):
+    for module in (runs, documents, stream, plans, models, health, metrics):
         app.include_router(module.router)
     install_page(app)
     patch_fastapi(

@@ -4,6 +4,7 @@ import logging
 import os
 import socket
 import sys
+import threading
 from types import FrameType
 
 import uvicorn
@@ -12,8 +13,11 @@ from app.bootstrap import Services
 from app.main import create_app
 from app.settings import Settings
 
+END_SECONDS = 4.5  # from the first signal to the end at the latest
 GRACE_SECONDS = 3  # for requests under way after SIGTERM; container engines kill after ten
 HEADER_SECONDS = 5  # that an idle connection is kept open
+
+logger = logging.getLogger(__name__)
 
 
 class Server(uvicorn.Server):
@@ -37,9 +41,7 @@ class Server(uvicorn.Server):
         """
         await super().serve(sockets)
         if self.started:
-            logging.shutdown()
-            sys.stdout.flush()
-            os._exit(0)
+            _end(0)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to end at the first signal, end at once at the second.
@@ -47,12 +49,29 @@ class Server(uvicorn.Server):
         uvicorn's own handler would raise the signal again at the end, so that a stop that went well would look like a
         crash.
         """
-        self.force_exit = self.should_exit
+        if self.should_exit:
+            os._exit(128 + sig)
         self.should_exit = True
+        # Not on the event loop, which may be what does not come to its end: a database that another process has locked
+        # makes it wait for half a minute. The next start finds all as `kill -9` would have left it.
+        timer = threading.Timer(END_SECONDS, _end_anyway)
+        timer.daemon = True
+        timer.start()
         services: Services | None = getattr(self.config.app.state, "services", None)  # type: ignore[union-attr]  # the app is a FastAPI
         if services is not None:
             services.stopping.set()
             services.notifier.notify_all()  # open streams would keep the server from ever ending
+
+
+def _end_anyway() -> None:
+    logger.error("not all came to its end in time; the next start goes on from what is written")
+    _end(0)
+
+
+def _end(code: int) -> None:
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(code)
 
 
 def serve(settings: Settings) -> int:

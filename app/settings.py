@@ -1,9 +1,9 @@
 """The operator's settings, from the environment and `.env`."""
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AliasChoices, Field, SecretStr, model_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from graphs.models import EMBEDDED
@@ -81,6 +81,17 @@ class Settings(BaseSettings):
     """The most documents of one batch."""
     runs_at_once: int = Field(default=8, ge=1)
     """Runs that are driven at the same time; the others wait in the queue."""
+    queue_runs: int = Field(default=1_000, ge=1)
+    """Runs that may wait; more are refused with 429."""
+    queue_bytes: int = Field(default=4 * 1024 * MEGABYTE, ge=1)
+    """The texts of the runs that wait, in bytes; more are refused with 429. One run alone may be larger."""
+    run_days: float | None = Field(default=None, gt=0)
+    """How long runs are kept after their end; default: until they are deleted."""
+    run_bytes: int | None = Field(default=None, ge=0)
+    """How much of them is kept, in bytes of their documents' texts; those that ended first go first. Runs that have not
+    ended count, but stay. Default: no limit."""
+    lease_seconds: float = Field(default=15.0, ge=1)
+    """How long a worker may be silent before another takes its runs over."""
     parse_seconds: float = Field(default=60.0, gt=0)
     """The time that one file may take to be read."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -109,3 +120,17 @@ class Settings(BaseSettings):
     def sqlalchemy_url(self) -> str:
         """The database's address with its async driver."""
         return self.database_url or f"sqlite+aiosqlite:///{self.data_dir.resolve() / 'precis.db'}"
+
+
+class WrongSetting(ValueError):
+    """A setting has a value that it cannot have; the message names it."""
+
+
+def read_settings(**given: Any) -> Settings:
+    """Return the settings: what is given, such as by flags, goes before the environment. Raises `WrongSetting`."""
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise WrongSetting(f"the setting {place} is wrong: {first['msg']}") from None

@@ -20,9 +20,9 @@ def _use_wal(connection: Any) -> None:
     while True:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError:
-            if time.monotonic() > until:
-                raise
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise  # a full disk, for example, does not get better by waiting here
             time.sleep(0.02)
         else:
             return
@@ -36,6 +36,7 @@ def run() -> None:
 
     def on_connect(connection: Any, _: Any) -> None:
         connection.isolation_level = None  # the driver would commit before each DDL statement
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # a new file can give room back; counts before the log
         _use_wal(connection)
 
     def on_begin(connection: Any) -> None:

@@ -90,8 +90,10 @@ def batch_of(documents: list[BatchDocument], options: Options, services: Service
 async def accept(batch: Batch, services: Services, request_key: str | None = None) -> tuple[Run, bool]:
     """Store a batch as a queued run and wake the worker; return the run, which survives a crash, and whether it is new.
 
-    It is not when a request with the same key and the same batch has made it before. Raises `IdempotencyKeyReused`.
+    It is not when a request with the same key and the same batch has made it before. Raises `IdempotencyKeyReused` and
+    `QueueFull`.
     """
+    settings = services.settings
     digest = await asyncio.to_thread(_digest, batch) if request_key is not None else None
     run = Run(
         id=new_id(),
@@ -104,6 +106,7 @@ async def accept(batch: Batch, services: Services, request_key: str | None = Non
         progress={},
         usage={},
         documents=len(batch.documents),
+        text_bytes=await asyncio.to_thread(_size, batch),
         request_key=request_key,
         request_digest=digest,
     )
@@ -113,9 +116,16 @@ async def accept(batch: Batch, services: Services, request_key: str | None = Non
             earlier = await runs.of_request(session, run.owner, request_key, digest)
             if earlier is not None:
                 return earlier, False
+        await runs.admit(session, run.text_bytes, most_runs=settings.queue_runs, most_bytes=settings.queue_bytes)
         await runs.create(session, run, rows)
     services.worker.wake()
     return run, True
+
+
+def _size(batch: Batch) -> int:
+    """Return how many bytes the texts of a batch have in UTF-8."""
+    texts = [document.read.text for document in batch.documents if document.read]
+    return sum(len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass")) for text in texts)
 
 
 def _digest(batch: Batch) -> str:

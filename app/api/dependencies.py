@@ -5,7 +5,7 @@ from typing import Annotated, cast
 from fastapi import Depends, Path, Request
 
 from app.bootstrap import Services
-from app.errors import MemoryShort, ShuttingDown
+from app.errors import MemoryShort, ShuttingDown, UnsupportedMediaType
 from app.store import runs
 from app.store.models import Run
 
@@ -32,5 +32,14 @@ async def refuse_new_runs(services: ServicesDep) -> None:
         raise MemoryShort
 
 
+async def refuse_other_than_json(request: Request) -> None:
+    """Raise `UnsupportedMediaType` when there is a body that does not say that it is JSON."""
+    has_body = "transfer-encoding" in request.headers or request.headers.get("content-length", "0") != "0"
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if has_body and kind != "application/json":
+        raise UnsupportedMediaType("Send application/json, or no body.")
+
+
 ExistingRun = Annotated[Run, Depends(find_run)]
+JsonOnly = Depends(refuse_other_than_json)
 Accepting = Depends(refuse_new_runs)

@@ -38,6 +38,8 @@ def install_problem_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def on_validation_error(request: Request, error: RequestValidationError) -> JSONResponse:
+        if error.errors()[0]["type"] == "json_invalid":
+            return render(InvalidBody(f"Invalid JSON: {error.errors()[0]['ctx']['error']}"))
         # FastAPI says first where a field comes from, such as "query".
         return render(fields_problem([found | {"loc": found["loc"][1:]} for found in error.errors()]))
 

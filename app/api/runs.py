@@ -1,4 +1,4 @@
-"""Runs: accept, look at, wait for, cancel, delete."""
+"""Runs: accept, look at, wait for, cancel, try again, delete."""
 
 import re
 import time
@@ -7,10 +7,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Request, Response
 
 from app.api.batch import REQUEST_BODY, BatchDep, accept
-from app.api.dependencies import Accepting, ExistingRun, ServicesDep
+from app.api.dependencies import Accepting, ExistingRun, JsonOnly, ServicesDep
 from app.api.problems import problems
 from app.api.rendering import render_html, render_markdown
-from app.api.schemas import ChunkPage, RunOut, RunPage
+from app.api.schemas import ChunkPage, RetryIn, RunOut, RunPage
 from app.api.showing import chunk_out, run_head, show_run
 from app.bootstrap import Services
 from app.errors import (
@@ -22,7 +22,9 @@ from app.errors import (
     InvalidBody,
     InvalidFields,
     MemoryShort,
+    NothingToRetry,
     PrecisError,
+    QueueFull,
     RunIsActive,
     RunNotFinished,
     RunNotFound,
@@ -67,7 +69,7 @@ _PREFERS_WAIT = re.compile(r"\bwait\s*=\s*(\d+)")
     openapi_extra={"requestBody": REQUEST_BODY},
     responses={
         200: {"model": RunOut, "description": "With `Prefer: wait=N`: the run has ended."},
-        **problems(*BATCH_PROBLEMS, IdempotencyKeyReused, ShuttingDown, MemoryShort, StorageUnavailable),
+        **problems(*BATCH_PROBLEMS, IdempotencyKeyReused, QueueFull, ShuttingDown, MemoryShort, StorageUnavailable),
     },
 )
 async def create_run(
@@ -163,6 +165,48 @@ async def cancel_run(run: ExistingRun, services: ServicesDep) -> RunOut:
     return await show_run(services.database, run.id)
 
 
+@router.post(
+    "/{run_id}/retry",
+    status_code=202,
+    summary="Try a run again",
+    response_description="Queued again, durably.",
+    dependencies=[Accepting, JsonOnly],
+    responses=problems(
+        InvalidBody,
+        BodyTooLarge,
+        UnsupportedMediaType,
+        InvalidFields,
+        RunNotFound,
+        RunIsActive,
+        NothingToRetry,
+        QueueFull,
+        ShuttingDown,
+        MemoryShort,
+        StorageUnavailable,
+    ),
+)
+async def retry_run(
+    run: ExistingRun, services: ServicesDep, response: Response, changes: RetryIn | None = None
+) -> RunOut:
+    """Queue a failed, partial or cancelled run again. It pays only for what is missing: finished model calls are
+    remembered. Documents that could not be read stay failed.
+
+    Until there is something newer, what it had stays readable. Its stream goes on behind the events that were: the
+    earlier `finished` is now called `ended`, then come `retried`, each step anew, and `finished` as the last one.
+    """
+    if not Status(run.status).is_final:
+        raise RunIsActive
+    await forget_checkpoints(run.id, services.resources)  # else the next try would find that its graph has ended
+    settings = services.settings
+    budget = changes.budget.model_dump() if changes and changes.budget else None
+    async with services.database.begin() as session:
+        await runs.admit(session, run.text_bytes, most_runs=settings.queue_runs, most_bytes=settings.queue_bytes)
+        await runs.retry(session, run.id, budget=budget)
+    services.worker.wake()
+    response.headers["Location"] = f"/v1/runs/{run.id}"
+    return await show_run(services.database, run.id)
+
+
 @router.delete(
     "/{run_id}",
     status_code=204,
@@ -178,6 +222,7 @@ async def delete_run(run: ExistingRun, services: ServicesDep) -> None:
     async with services.database.begin() as session:
         await runs.remove(session, run.id)
     await forget_checkpoints(run.id, services.resources)
+    services.worker.housekeeping.soon()
 
 
 @router.get(

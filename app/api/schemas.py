@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.facets import Facets
 from app.store.models import Status
-from graphs.summarize import Options
+from graphs.summarize import Budget, Options
 
 EXAMPLE_TEXT = (
     "The harbour of Ansan was opened to ships in 1923. In its first year it took in forty vessels, most of them "
@@ -154,6 +154,13 @@ class DocumentOut(Body):
     """The facets that were asked for, by the name that asked for them, when the run has ended."""
     error: Problem | None
     """Why it failed."""
+
+
+class RetryIn(Body):
+    """How to try a run again."""
+
+    budget: Budget | None = None
+    """A new budget; it counts for the whole run, what it has cost so far included. `null`: as it was."""
 
 
 class ProgressOut(Body):

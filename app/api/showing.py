@@ -22,7 +22,6 @@ from app.store.models import DocumentRow, EventRow, Run, Status
 from graphs.summarize import NO_USAGE, Options
 
 _FACETS = TypeAdapter(Facets)
-QUEUED: dict[str, Any] = {"phase": "queued", "done": 0, "total": 0, "failed": 0, "eta_seconds": None}
 
 
 async def show_run(database: Database, run_id: str) -> RunOut:
@@ -80,7 +79,7 @@ def chunk_out(event: EventRow, text: str | None) -> ChunkOut:
 
 def counts_of(run: Run) -> dict[str, Any]:
     """Return a run's progress and usage as events tell them."""
-    return {"progress": QUEUED | run.progress, "run_usage": NO_USAGE | run.usage}
+    return {"progress": runs.NO_PROGRESS | run.progress, "run_usage": NO_USAGE | run.usage}
 
 
 def _common(run: Run) -> dict[str, Any]:
@@ -91,7 +90,7 @@ def _common(run: Run) -> dict[str, Any]:
         "started_at": run.started_at,
         "finished_at": run.finished_at,
         "options": Options(**run.options),
-        "progress": ProgressOut(**(QUEUED | run.progress)),
+        "progress": ProgressOut(**(runs.NO_PROGRESS | run.progress)),
         "error": run.error and Problem(**run.error),
         "usage": UsageOut(**(NO_USAGE | run.usage)),
     }

@@ -31,6 +31,7 @@ BUSY_SECONDS = 30.0  # how long a statement waits for another process that holds
 LOG_BYTES = 4 * 1024 * 1024  # the write-ahead log is cut back to this when it begins anew
 SMALL_LOG_BYTES = 256 * 1024  # less than this is not worth waiting for the disk
 COMPACT_SECONDS = 0.1  # how long `compact` waits for whoever is at the file
+COMPACT_PAGES = 1_000  # of 4 KB, that it frees in one transaction: others come in between, and the log stays short
 
 _SHORT_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
@@ -120,7 +121,9 @@ class Database:
             await asyncio.shield(self._flushing)
 
     async def compact(self) -> None:
-        """Empty the write-ahead log. Raises `sqlite3.OperationalError` when somebody else is at the file."""
+        """Give the disk back what the file does not need. Raises `sqlite3.OperationalError` when somebody else is at
+        the file.
+        """
         if self.path is not None:  # a server sees to it by itself
             await asyncio.to_thread(compact, self.path)
 
@@ -198,12 +201,20 @@ def compact(path: Path) -> None:
     Blocks. Raises `sqlite3.OperationalError`, with nothing lost, when somebody else is at the file.
     """
     log = path.with_name(f"{path.name}-wal")
-    if not log.exists() or log.stat().st_size < SMALL_LOG_BYTES:
-        return
     # A connection of its own, which gives up soon: the others wait for long.
     with closing(sqlite3.connect(path, timeout=COMPACT_SECONDS, isolation_level=None)) as connection:
-        connection.executescript("PRAGMA incremental_vacuum")  # `execute` stops after the first page
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        free, left = -1, _free_pages(connection)
+        while left and left != free:  # a file that was made otherwise keeps them, for what comes
+            connection.executescript(f"PRAGMA incremental_vacuum({COMPACT_PAGES})")  # `execute` stops after one page
+            free, left = left, _free_pages(connection)
+        if log.exists() and log.stat().st_size >= SMALL_LOG_BYTES:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _free_pages(connection: sqlite3.Connection) -> int:
+    """Return how many pages of a file hold nothing."""
+    (count,) = connection.execute("PRAGMA freelist_count").fetchone()
+    return int(count)
 
 
 def _grouped(writes: Sequence[_Write]) -> list[tuple[Executable, list[dict[str, Any]]]]:

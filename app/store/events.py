@@ -7,21 +7,41 @@ row, nothing can be told and not counted, whenever the process is killed.
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Insert, ScalarSelect, Select, Text, bindparam, cast, delete, func, insert, select
+from sqlalchemy import (
+    Insert,
+    Integer,
+    ScalarSelect,
+    Select,
+    Text,
+    bindparam,
+    cast,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.store.models import CallRow, EventRow, Run, now
 
 FINISHED = "finished"  # the type of the one terminal event
-COUNTED = ("planned", "progress")  # the types whose data hold `progress` and `run_usage`, as of that event
+ENDED = "ended"  # what it becomes when the run is tried again
+RETRIED = "retried"  # the type of the event from which on steps are told anew
+COUNTED = ("planned", "progress", RETRIED)  # the types whose data hold `progress` and `run_usage`, as of that event
 
 
 def appending() -> Insert:
-    """Return the statement that appends events of a run, as long as its worker still holds the run."""
+    """Return the statement that appends events of a run, as long as its worker still holds the run, and only behind the
+    event before: when that could not be written, those that were on their way with it must leave no gap.
+    """
     held = select(Run.id).where(Run.id == bindparam("run_id"), Run.attempt == bindparam("attempt")).exists()
+    before = select(EventRow.seq).where(
+        EventRow.run_id == bindparam("run_id"), EventRow.seq == bindparam("seq", type_=Integer) - 1
+    )
     columns = ["run_id", "seq", "type", "at", "step", "call_key", "data"]
     table = EventRow.__table__
-    values = select(*[bindparam(name, type_=table.c[name].type) for name in columns]).where(held)
+    values = select(*[bindparam(name, type_=table.c[name].type) for name in columns]).where(held, before.exists())
     return insert(table).from_select(columns, values)  # type: ignore[arg-type]  # a mapped class's table is a Table
 
 
@@ -29,6 +49,13 @@ async def append(session: AsyncSession, run_id: str, type: str, data: dict[str, 
     """Append one event behind the last, inside the caller's transaction."""
     last = await last_seq(session, run_id)
     session.add(EventRow(run_id=run_id, seq=last + 1, type=type, at=now(), step=None, call_key=None, data=data))
+
+
+async def go_on(session: AsyncSession, run_id: str, data: dict[str, Any]) -> None:
+    """Let the events of a run that has ended go on: its end is no longer the last, and what follows is told anew."""
+    end = update(EventRow).where(EventRow.run_id == run_id, EventRow.type == FINISHED)
+    await session.execute(end.values(type=ENDED))
+    await append(session, run_id, RETRIED, data)
 
 
 def after(run_id: str, seq: int, limit: int) -> Select[int, str, str]:
@@ -57,7 +84,7 @@ async def partials(
     session: AsyncSession, run_id: str, kind: str, **wanted: str | int | None
 ) -> Sequence[tuple[EventRow, str | None]]:
     """Return the steps of one kind with what each wrote (None for a failed one), oldest first; only those whose data
-    hold what is `wanted`, where that is not None.
+    hold what is `wanted`, where that is not None. Of a step that was told again, the last time.
     """
     query = (
         select(EventRow, CallRow.text)
@@ -69,7 +96,11 @@ async def partials(
         if value is not None:
             held = EventRow.data[name]
             query = query.where((held.as_integer() if isinstance(value, int) else held.as_string()) == value)
-    return [(event, text) for event, text in (await session.execute(query)).all()]
+    newest: dict[str | None, tuple[EventRow, str | None]] = {}
+    for event, text in (await session.execute(query)).all():
+        newest.pop(event.step, None)  # so that it comes behind those told meanwhile
+        newest[event.step] = event, text
+    return list(newest.values())
 
 
 async def forget_calls(session: AsyncSession, run_id: str) -> None:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from secrets import randbits
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, MetaData, Text, TypeDecorator
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, ForeignKey, Index, MetaData, Text, TypeDecorator
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -74,7 +74,9 @@ class Run(Base):
         default=0
     )  # grows with every claim; fences the writes of a worker that lost the run
     worker: Mapped[str | None]  # who drives it
-    lease_until: Mapped[float] = mapped_column(default=0.0)  # seconds since the epoch
+    # Seconds since the epoch, by the holder's clock. The others ask only whether it changes: clocks are put forward and
+    # back.
+    lease_until: Mapped[float] = mapped_column(default=0.0)
     error: Mapped[dict[str, Any] | None]
     progress: Mapped[dict[str, Any]] = mapped_column(default=dict)
     summary: Mapped[dict[str, Any] | None]
@@ -83,6 +85,7 @@ class Run(Base):
     coverage: Mapped[dict[str, Any] | None]
     usage: Mapped[dict[str, Any]] = mapped_column(default=dict)
     documents: Mapped[int]  # how many
+    text_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")  # of their texts, in UTF-8
     request_key: Mapped[str | None]  # the Idempotency-Key of the request that made it, as long as it counts
     request_digest: Mapped[str | None]  # of that request's batch
 

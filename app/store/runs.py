@@ -1,9 +1,10 @@
 """Everything that happens to a run in the database. No other module queries runs or documents."""
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy import (
     ColumnElement,
@@ -14,6 +15,7 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
+    false,
     func,
     insert,
     or_,
@@ -24,13 +26,17 @@ from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import set_committed_value
 
-from app.errors import DocumentNotFound, IdempotencyKeyReused, RunNotFound
+from app.errors import DocumentNotFound, IdempotencyKeyReused, NothingToRetry, QueueFull, RunIsActive, RunNotFound
 from app.store import events
 from app.store.database import Database
 from app.store.models import DocumentRow, Run, Status, now
+from graphs.summarize import NO_USAGE
 
 REQUEST_KEY_HOURS = 24  # that an Idempotency-Key counts
 LEASE_SECONDS = 15.0  # a run whose worker has not been heard of for so long is taken over
+NO_PROGRESS: dict[str, Any] = {"phase": "queued", "done": 0, "total": 0, "failed": 0, "eta_seconds": None}
+RECENT_STARTS = 10  # of runs, from which the next is foretold
+RETRY_AFTER_SECONDS = (1, 3_600)  # that a caller is asked to wait at least and at most
 
 
 # Of the table rather than the class: ten thousand documents take a second this way, and twelve through objects.
@@ -44,7 +50,7 @@ BATCH_CHARACTERS = 4_000_000
 
 
 class LeaseLost(Exception):
-    """Another worker has taken the run over, or it was deleted."""
+    """Another worker has taken the run over, or it has ended, or was deleted."""
 
 
 # A run that has not ended, with what its events have counted so far; only its end writes that to its row.
@@ -101,6 +107,58 @@ async def of_request(session: AsyncSession, owner: str, key: str, digest: str) -
     if run.request_digest != digest:
         raise IdempotencyKeyReused
     return run
+
+
+async def admit(session: AsyncSession, text_bytes: int, *, most_runs: int, most_bytes: int) -> None:
+    """Check that the queue has room for one more run with so many bytes of text; one alone always has.
+
+    Inside the writer's transaction that queues it. Raises `QueueFull`.
+    """
+    query = select(func.count(), func.coalesce(func.sum(Run.text_bytes), 0)).where(Run.status == Status.QUEUED)
+    waiting, waiting_bytes = (await session.execute(query)).one()
+    if waiting < most_runs and (not waiting or waiting_bytes + text_bytes <= most_bytes):
+        return
+    detail = f"{waiting:,} runs with {waiting_bytes:,} bytes wait; {most_runs:,} with {most_bytes:,} bytes may."
+    raise QueueFull(detail, retry_after=await _next_start_seconds(session))
+
+
+async def _next_start_seconds(session: AsyncSession) -> int:
+    """Return in how many seconds the next run will leave the queue, as far as the last ones tell: as often as they did
+    on average, or as long again as nothing has.
+    """
+    query = select(Run.started_at).where(Run.started_at.is_not(None), Run.status != Status.QUEUED)
+    found = (await session.scalars(query.order_by(Run.id.desc()).limit(RECENT_STARTS))).all()
+    starts = sorted(start for start in found if start is not None)
+    least, most = RETRY_AFTER_SECONDS
+    if not starts:
+        return least
+    since = (now() - starts[-1]).total_seconds()
+    apart = (starts[-1] - starts[0]).total_seconds() / max(1, len(starts) - 1)
+    return max(least, min(most, math.ceil(max(since, apart))))
+
+
+class Counts(NamedTuple):
+    """How many runs there are, and how much text."""
+
+    by_status: dict[str, int]
+    bytes: int
+    queue_bytes: int
+    queue_seconds: float  # that the oldest has waited; 0 when none waits
+
+
+async def counts(session: AsyncSession) -> Counts:
+    """Count the runs that are kept."""
+    query = select(Run.status, func.count(), func.sum(Run.text_bytes), func.min(Run.created_at)).group_by(Run.status)
+    by_status, sizes, oldest = {}, {}, {}
+    for status, number, size, since in (await session.execute(query)).all():
+        by_status[status], sizes[status], oldest[status] = number, int(size), since
+    waits_since = oldest.get(Status.QUEUED, now())
+    return Counts(
+        by_status,
+        bytes=sum(sizes.values()),
+        queue_bytes=sizes.get(Status.QUEUED, 0),
+        queue_seconds=max(0.0, (now() - waits_since).total_seconds()),
+    )
 
 
 async def get(session: AsyncSession, id: str, owner: str = "") -> Run:
@@ -171,26 +229,35 @@ def texts_of(run_id: str) -> Select[int, str, str, list[Any], str]:
     return select(row.position, row.id, row.title, row.pages, row.text).where(readable).order_by(row.position)
 
 
-async def workers_of_running(session: AsyncSession) -> set[str]:
-    """Return the workers that hold runs."""
-    query = select(Run.worker).where(Run.status == Status.RUNNING, Run.worker.is_not(None)).distinct()
-    return {str(worker) for worker in await session.scalars(query)}
+async def leases(session: AsyncSession, other_than: str = "") -> dict[str, float]:
+    """Return the lease of each worker that holds runs, but of one: a number that changes with each renewal."""
+    query = select(Run.worker, func.max(Run.lease_until)).where(Run.status == Status.RUNNING, Run.worker != other_than)
+    found = (await session.execute(query.group_by(Run.worker))).all()
+    return {str(worker): lease for worker, lease in found}
 
 
-def _claimable(dead: Sequence[str]) -> ColumnElement[bool]:
-    """Waits, or is held by a worker that is dead or silent."""
-    abandoned = and_(Run.status == Status.RUNNING, or_(Run.lease_until < time.time(), Run.worker.in_(dead)))
-    return or_(Run.status == Status.QUEUED, abandoned)
+def _claimable(worker: str, gone: Sequence[str], driven: Sequence[str]) -> ColumnElement[bool]:
+    """Waits, or is held by a worker that is gone, or by this one, which drives others."""
+    is_held_in_vain = and_(Run.status == Status.RUNNING, Run.worker.in_([worker, *gone]))
+    return and_(or_(Run.status == Status.QUEUED, is_held_in_vain), Run.id.not_in(driven))
 
 
-async def has_claimable(session: AsyncSession, dead: Sequence[str]) -> bool:
+async def has_claimable(session: AsyncSession, worker: str, gone: Sequence[str], driven: Sequence[str] = ()) -> bool:
     """Tell whether `claim` would find a run; a look that takes no write lock."""
-    return bool(await session.scalar(select(select(Run.id).where(_claimable(dead)).exists())))
+    return bool(await session.scalar(select(select(Run.id).where(_claimable(worker, gone, driven)).exists())))
 
 
-async def claim(session: AsyncSession, worker: str, dead: Sequence[str]) -> Run | None:
-    """Take the oldest run that waits, or whose worker is dead or silent; no two workers ever take the same one."""
-    oldest = select(Run.id).where(_claimable(dead)).order_by(Run.id).limit(1).scalar_subquery()
+async def claim(
+    session: AsyncSession,
+    worker: str,
+    gone: Sequence[str],
+    driven: Sequence[str] = (),
+    lease_seconds: float = LEASE_SECONDS,
+) -> Run | None:
+    """Take the oldest run that waits, or whose worker is gone, or that this worker holds but does not drive; no two
+    workers ever take the same one.
+    """
+    oldest = select(Run.id).where(_claimable(worker, gone, driven)).order_by(Run.id).limit(1).scalar_subquery()
     claimed = await session.scalars(
         update(Run)
         .where(Run.id == oldest)
@@ -198,7 +265,7 @@ async def claim(session: AsyncSession, worker: str, dead: Sequence[str]) -> Run 
             status=Status.RUNNING,
             worker=worker,
             attempt=Run.attempt + 1,
-            lease_until=time.time() + LEASE_SECONDS,
+            lease_until=time.time() + lease_seconds,
             started_at=func.coalesce(Run.started_at, now()),
         )
         .returning(Run)
@@ -207,18 +274,17 @@ async def claim(session: AsyncSession, worker: str, dead: Sequence[str]) -> Run 
     return claimed.one_or_none()
 
 
-async def renew(session: AsyncSession, worker: str) -> None:
+async def renew(session: AsyncSession, worker: str, lease_seconds: float = LEASE_SECONDS) -> None:
     """Prolong the lease of every run that a worker holds."""
     held = and_(Run.worker == worker, Run.status == Status.RUNNING)
-    await session.execute(update(Run).where(held).values(lease_until=time.time() + LEASE_SECONDS))
+    await session.execute(update(Run).where(held).values(lease_until=time.time() + lease_seconds))
 
 
-async def held_by(session: AsyncSession, worker: str) -> dict[str, tuple[int, bool]]:
-    """Return the runs that a worker holds: attempt, and whether their caller wants them cancelled."""
-    query = select(Run.id, Run.attempt, Run.cancel_requested_at).where(
-        Run.worker == worker, Run.status == Status.RUNNING
-    )
-    return {id: (attempt, cancelled is not None) for id, attempt, cancelled in (await session.execute(query)).all()}
+async def attempts_of(session: AsyncSession, ids: Sequence[str]) -> dict[str, tuple[int, bool]]:
+    """Return of each run that is still there its attempt, and whether its caller wants it cancelled."""
+    wants_cancel = and_(Run.status == Status.RUNNING, Run.cancel_requested_at.is_not(None))
+    found = await session.execute(select(Run.id, Run.attempt, wants_cancel).where(Run.id.in_(ids)))
+    return {id: (attempt, bool(cancelled)) for id, attempt, cancelled in found.all()}
 
 
 async def release(session: AsyncSession, worker: str, id: str | None = None) -> None:
@@ -244,6 +310,27 @@ async def request_cancel(session: AsyncSession, id: str, owner: str = "") -> Sta
     return Status(run.status)
 
 
+async def retry(session: AsyncSession, id: str, owner: str = "", *, budget: dict[str, Any] | None = None) -> None:
+    """Queue a run again that has ended without success; what it has stays until there is something newer.
+
+    Documents that could not be read stay failed. A budget counts for the whole run, what it has cost so far included.
+    Raises `RunNotFound`, `RunIsActive`, `NothingToRetry`.
+    """
+    run = await get(session, id, owner)
+    if not Status(run.status).is_final:
+        raise RunIsActive
+    if run.status == Status.SUCCEEDED:
+        raise NothingToRetry
+    await events.go_on(session, id, {"progress": NO_PROGRESS, "run_usage": NO_USAGE | run.usage})
+    run.status = Status.QUEUED
+    run.attempt += 1  # whoever held it before can write nothing any more
+    run.error = run.finished_at = run.cancel_requested_at = None
+    if budget is not None:
+        run.options = run.options | {"budget": budget}
+    readable = and_(DocumentRow.run_id == id, DocumentRow.characters > 0)
+    await session.execute(update(DocumentRow).where(readable).values(status=Status.QUEUED, error=None))
+
+
 async def finish(
     session: AsyncSession, id: str, attempt: int, *, status: Status, error: dict[str, Any] | None, **values: Any
 ) -> None:
@@ -259,7 +346,8 @@ async def finish(
 
 async def change(session: AsyncSession, id: str, attempt: int, **values: Any) -> None:
     """Write columns of a run that this attempt still holds. Raises `LeaseLost`."""
-    result = await session.execute(update(Run).where(Run.id == id, Run.attempt == attempt).values(**values))
+    held = and_(Run.id == id, Run.attempt == attempt, _OPEN)
+    result = await session.execute(update(Run).where(held).values(**values))
     if isinstance(result, CursorResult) and result.rowcount == 0:
         raise LeaseLost(id)
 
@@ -282,6 +370,22 @@ async def settle_documents(session: AsyncSession, id: str, status: Status) -> No
     """Give the documents that have not ended a final status."""
     open_ones = and_(DocumentRow.run_id == id, DocumentRow.status.in_([Status.QUEUED, Status.RUNNING]))
     await session.execute(update(DocumentRow).where(open_ones).values(status=status))
+
+
+async def outdated(database: Database, *, days: float | None, most_bytes: int | None) -> list[str]:
+    """Return the runs that ended longer ago than so many days, and, where the texts of all have more bytes than
+    allowed, those that ended first; None is no limit.
+    """
+    tests = []
+    newer = func.sum(Run.text_bytes).over(order_by=(Run.finished_at.desc().nulls_first(), Run.id))
+    sized = select(Run.id, Run.status, Run.finished_at, newer.label("with_newer")).subquery()
+    if days is not None:
+        tests.append(sized.c.finished_at < now() - timedelta(days=days))
+    if most_bytes is not None:
+        tests.append(sized.c.with_newer > most_bytes)
+    is_open = sized.c.status.in_([Status.QUEUED, Status.RUNNING])
+    query = select(sized.c.id).where(or_(false(), *tests), ~is_open).order_by(sized.c.finished_at)
+    return [row.id for row in await database.fetch(query)]
 
 
 async def remove(session: AsyncSession, id: str) -> None:

@@ -53,21 +53,21 @@ async def execute_run(run: Run, resources: Resources) -> None:
     """Drive a claimed run to its end and write what became of it.
 
     May be cancelled at any point: what is finished stays in the ledger and the checkpoints, and the next attempt goes
-    on from there.
+    on from there. Raises `LeaseLost` when the run is no longer this attempt's, `SQLAlchemyError` or `LedgerUnavailable`
+    when storage stops it.
     """
-    journal = Journal(resources.database, resources.notifier, run.id, run.attempt)
+    journal = Journal(resources.database, resources.notifier, run.id, run.attempt, resources.tally)
     try:
         await journal.open()
         rows = await _begin(run, resources)
         output = await _drive(run, rows, resources, journal)
         await _succeed(run, rows, output, resources, journal)
     except runs.LeaseLost:
-        logger.warning("run %s was taken over; its attempt %d ends here", run.id, run.attempt)
-        return
+        raise  # whose it is now ends it
     except LedgerEntryLost:  # deleted meanwhile: begin anew, and pay for that one alone
         await forget_checkpoints(run.id, resources)
         raise
-    except (SQLAlchemyError, LedgerUnavailable):
+    except (SQLAlchemyError, sqlite3.Error, LedgerUnavailable):
         raise  # the run waits until storage is back; it has not failed
     except DoesNotFit as error:
         await _fail(run, PlanImpossible(str(error)), resources, journal)
@@ -111,7 +111,7 @@ async def _clear_up(run_id: str, resources: Resources) -> None:
     """
     await forget_checkpoints(run_id, resources)
     async with resources.database.read() as session:
-        if await runs.workers_of_running(session):
+        if await runs.leases(session):
             return
     try:
         await compact_checkpoints(resources.checkpoints)

@@ -11,6 +11,7 @@ from app.store.database import Database
 from app.store.models import Run
 from app.work.notifier import Notifier
 from app.work.pace import Pace
+from app.work.tally import Tally
 from app.work.tree import Tree
 from graphs.summarize import NO_USAGE, PlanCost, StepReport, add_usage
 
@@ -23,17 +24,21 @@ class Journal:
     holds.
     """
 
-    def __init__(self, database: Database, notifier: Notifier, run_id: str, attempt: int) -> None:
+    def __init__(
+        self, database: Database, notifier: Notifier, run_id: str, attempt: int, tally: Tally | None = None
+    ) -> None:
         self._database = database
         self._notifier = notifier
         self._run_id = run_id
         self._attempt = attempt
+        self._tally = tally or Tally()
         self._seq = 0
         self._told: set[str] = set()  # steps, by id, and "planned"
         self._pending: set[asyncio.Future[None]] = set()
         self._pace = Pace()
         self._tree = NO_TREE
         self._level = 0
+        self._error: BaseException | None = None  # of the first that could not be written: none behind it can be
         self.done = 0
         self.failed = 0
         self.total = 0
@@ -44,7 +49,9 @@ class Journal:
         """Read what an earlier attempt has told already."""
         for seq, type, step in await self._database.fetch(events.steps_told(self._run_id)):
             self._seq = seq
-            if type in events.COUNTED:
+            if type == events.RETRIED:
+                self._told.clear()
+            elif type in events.COUNTED:
                 self._told.add(step or type)
         for (counts,) in await self._database.fetch(select(events.counts()).where(Run.id == self._run_id)):
             if counts is not None:
@@ -69,6 +76,7 @@ class Journal:
         if report["step"] in self._told:
             return None
         self._told.add(report["step"])
+        self._tally.count(report)
         self.phase = report["kind"]
         self.done += report["kind"] != "review"  # which is no step of the plan
         self.failed += report["status"] == "failed"
@@ -108,6 +116,8 @@ class Journal:
     def _append(
         self, type: str, data: dict[str, Any], *, step: str | None = None, call_key: str | None = None
     ) -> asyncio.Future[None]:
+        if self._error is not None:
+            raise self._error
         self._seq += 1
         row = {
             "run_id": self._run_id,
@@ -125,6 +135,8 @@ class Journal:
         return written
 
     def _written(self, write: asyncio.Future[None]) -> None:
-        if not write.cancelled() and write.exception() is None:
-            self._pending.discard(write)  # one that failed stays, for flush() to raise
+        if not write.cancelled():
+            self._error = self._error or write.exception()
+            if write.exception() is None:
+                self._pending.discard(write)  # one that failed stays, for flush() to raise
         self._notifier.notify(self._run_id)

@@ -1,7 +1,7 @@
 """What a run needs to be driven; opened by `bootstrap`."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -9,6 +9,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from app.settings import Settings
 from app.store.database import Database
 from app.work.notifier import Notifier
+from app.work.tally import Tally
 from graphs.models import Calls, ChatModel, MemoryGuard, ModelFacts
 
 
@@ -23,3 +24,4 @@ class Resources:
     chat: Callable[[ModelFacts], ChatModel]
     checkpoints: BaseCheckpointSaver[Any]
     memory: MemoryGuard
+    tally: Tally = field(default_factory=Tally)

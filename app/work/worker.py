@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.store import runs
-from app.store.calls import trim
 from app.store.models import Run
-from app.work.executor import cancel_run, execute_run, sweep_checkpoints
+from app.work.executor import cancel_run, execute_run
+from app.work.housekeeping import Housekeeping
+from app.work.lease import Lease, Watch
 from app.work.notifier import wait
 from app.work.presence import Presence
 from app.work.resources import Resources
@@ -22,7 +23,6 @@ from graphs.models import LedgerUnavailable
 logger = logging.getLogger(__name__)
 
 
-TIDY_SECONDS = (60.0, 3_600.0)  # from the start to the first look at what may go, and between two
 AGAIN_SECONDS = 5.0  # before a run that storage has stopped is taken up again
 
 
@@ -38,15 +38,17 @@ class _Driven:
 class Worker:
     """Drives the runs of one process."""
 
-    def __init__(self, resources: Resources, presence: Presence, id: str) -> None:
+    def __init__(self, resources: Resources, presence: Presence, lease: Lease, id: str) -> None:
         self.id = id
+        self.lease = lease
+        self.housekeeping = Housekeeping(resources)
         self._resources = resources
         self._presence = presence
+        self._watch = Watch(lease.seconds)
         self._driven: dict[str, _Driven] = {}
         self._woken = asyncio.Event()
         self._is_stopping = False
         self._renew_at = 0.0  # monotonic seconds
-        self._tidy_at = time.monotonic() + TIDY_SECONDS[0]
 
     def wake(self) -> None:
         """Look at the database now rather than at the next poll."""
@@ -79,69 +81,89 @@ class Worker:
             await self._stop()
 
     async def _look(self) -> None:
-        database = self._resources.database
-        if self._driven and time.monotonic() >= self._renew_at:
-            async with database.begin() as session:
-                await runs.renew(session, self.id)
-            self._renew_at = time.monotonic() + runs.LEASE_SECONDS / 3
+        self.housekeeping.look()
         if self._driven:
-            await self._check()
-        if time.monotonic() >= self._tidy_at:
-            self._tidy_at = time.monotonic() + TIDY_SECONDS[1]
-            settings = self._resources.settings
-            gone = await trim(database, days=settings.ledger_days, most_bytes=settings.ledger_bytes)
-            logger.info("the ledger: %d calls forgotten for their age or size", gone)
-            await sweep_checkpoints(self._resources)
+            await self._renew()
         while len(self._driven) < self._resources.settings.runs_at_once and not self._is_stopping:
-            async with database.read() as session:
-                dead = self._presence.dead(await runs.workers_of_running(session))
-                if not await runs.has_claimable(session, dead):
-                    return
-            async with database.begin() as session:
-                run = await runs.claim(session, self.id, dead)
+            run = await self._claim()
             if run is None:
                 return
             logger.info("run %s: attempt %d begins", run.id, run.attempt)
             driven = self._driven[run.id] = _Driven(run.attempt)
             driven.task = asyncio.create_task(self._drive(run, driven), name=f"run {run.id}")
 
-    async def _check(self) -> None:
-        """Stop runs that were cancelled or lost."""
+    async def _renew(self) -> None:
+        """Prolong the lease when it is time, and stop runs that were cancelled or lost."""
+        began = time.monotonic()
+        is_due = began >= self._renew_at
+        if is_due:
+            async with self._resources.database.begin() as session:
+                await runs.renew(session, self.id, self.lease.seconds)
         async with self._resources.database.read() as session:
-            held = await runs.held_by(session, self.id)
+            attempts = await runs.attempts_of(session, list(self._driven))
+        lost = []
         for id, driven in self._driven.items():
-            attempt, wants_cancel = held.get(id, (None, False))
+            attempt, wants_cancel = attempts.get(id, (None, False))
             if driven.task is None or driven.task.done() or driven.is_cancelled:
                 continue
             if attempt != driven.attempt:
+                logger.warning("run %s was taken over; its attempt %d ends here", id, driven.attempt)
                 driven.task.cancel()
+                lost.append(driven.task)
             elif wants_cancel:
                 driven.is_cancelled = True
                 driven.task.cancel()
+        if lost:
+            await asyncio.wait(lost)  # before those of their calls that wait for the lease could go on
+        if is_due:
+            self._renew_at = began + self.lease.seconds / 3
+            self.lease.renew(began)
+
+    async def _claim(self) -> Run | None:
+        """Take a run that waits, whose worker is gone, or that storage made this one let go of."""
+        began = time.monotonic()
+        async with self._resources.database.read() as session:
+            leases = await runs.leases(session, other_than=self.id)
+            gone = [*self._presence.dead(leases), *self._watch.silent(leases)]
+            if not await runs.has_claimable(session, self.id, gone, list(self._driven)):
+                return None
+        async with self._resources.database.begin() as session:
+            run = await runs.claim(session, self.id, gone, list(self._driven), self.lease.seconds)
+        if run is not None and not self._driven:
+            self.lease.renew(began)
+        return run
 
     async def _drive(self, run: Run, driven: _Driven) -> None:
         """Drive one run to its end, or to where it was cancelled or storage stopped it."""
         try:
-            await execute_run(run, self._resources)
-        except (asyncio.CancelledError, SQLAlchemyError, LedgerUnavailable) as error:
-            if driven.is_cancelled:  # whatever the cancellation came out as
-                await cancel_run(run.id, run.attempt, self._resources)
-                return
-            if self._is_stopping or isinstance(error, asyncio.CancelledError):
-                raise
-            logger.error("run %s waits for storage: %s", run.id, error)
-            await asyncio.sleep(AGAIN_SECONDS)
-            async with self._resources.database.begin() as session:
-                await runs.release(session, self.id, run.id)
+            await self._execute(run, driven)
+        except (SQLAlchemyError, sqlite3.Error, LedgerUnavailable) as error:
+            if not self._is_stopping:
+                logger.error("run %s waits for storage: %s", run.id, error)
+                await asyncio.sleep(AGAIN_SECONDS)
+        except runs.LeaseLost:
+            logger.warning("run %s was taken over; its attempt %d ends here", run.id, run.attempt)
         finally:
-            del self._driven[run.id]
+            del self._driven[run.id]  # unless it has ended, it is claimed again by whoever comes first
             self.wake()
+
+    async def _execute(self, run: Run, driven: _Driven) -> None:
+        try:
+            await execute_run(run, self._resources)
+        except (asyncio.CancelledError, SQLAlchemyError, LedgerUnavailable):
+            if not driven.is_cancelled:  # whatever the cancellation came out as
+                raise
+            await cancel_run(run.id, run.attempt, self._resources)
 
     async def _stop(self) -> None:
         """Stop what is under way, without ending it: the next worker resumes it."""
+        await self.housekeeping.stop()
         tasks = [driven.task for driven in self._driven.values() if driven.task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        async with self._resources.database.begin() as session:
-            await runs.release(session, self.id)
+        try:
+            async with self._resources.database.begin() as session:
+                await runs.release(session, self.id)
+        except SQLAlchemyError as error:  # whoever comes next sees that this worker is gone
+            logger.error("runs could not be given back: %s", error)

@@ -8,13 +8,17 @@ from typing import NamedTuple
 
 from graphs.text.sentences import sentence_spans, split_sentences
 
+LONGEST_END = 8  # characters of what closes a sentence: a full stop, quotes and brackets
 LONGEST_RANGE = 8  # sentences that one "[3-7]" may stand for; who cites more cites nothing
 
 _NUMBERS = r"\d{1,6}(?:\s*[-–,;、]\s*\d{1,6})*"
-_MARK = re.compile(rf"[ \t]*[\[【]\s*({_NUMBERS})\s*[\]】]")
+# From the first of the blanks before it: to try from each of them takes time by the square of their number.
+_MARK = re.compile(rf"(?<![ \t])[ \t]*[\[【]\s*({_NUMBERS})\s*[\]】]")
+_BLANK = re.compile(r"[ \t]*")
 _RANGE = re.compile(r"(\d+)(?:\s*[-–]\s*(\d+))?")
 _LINE_START = re.compile(r"[ \t]*(?:[-*+•]|#{1,6}|\d{1,3}[.)])?[ \t]*")
-_SENTENCE_END = ".!?。！？…"
+_SENTENCE_ENDS = tuple(".!?。！？…")
+_CLOSERS = "\"'”’»」』)）"
 
 
 class Mark(NamedTuple):
@@ -65,7 +69,8 @@ def read_marks(answer: str) -> Marked:
     """Return an answer without its marks, and where they stood.
 
     A mark belongs to the sentence that it follows; at the start of a line, to the one that it precedes, and so does
-    each mark of an answer that begins with one and does not end with one.
+    each mark of an answer that begins with one and does not end with one. Marks without a word between them belong
+    together.
     """
     pieces: list[str] = []
     marks: list[Mark] = []
@@ -74,18 +79,22 @@ def read_marks(answer: str) -> Marked:
     all_lead = (
         bool(found_marks) and not answer[: found_marks[0].start()].strip() and found_marks[-1].end() < len(answer)
     )
+    end, leads = -1, False  # of the mark before
     for found in found_marks:
         start, blank = found.start(), _blank(found)
         pieces.append(answer[here:start])
         length += len(pieces[-1])
-        here = found.end()
-        leads = _LINE_START.fullmatch(answer, answer.rfind("\n", 0, start) + 1, start) is not None or (
-            all_lead and answer[start - 1] in _SENTENCE_END
-        )
+        if start == end:
+            blank = ""
+        else:
+            leads = _LINE_START.fullmatch(answer, answer.rfind("\n", 0, start) + 1, start) is not None or (
+                all_lead and answer[max(0, start - LONGEST_END) : start].rstrip(_CLOSERS).endswith(_SENTENCE_ENDS)
+            )
+        here = end = found.end()
         if leads:  # the blank that parts it from what stands before is kept, the one behind it goes
             pieces.append(blank)
             length += len(blank)
-            here += len(answer[here:]) - len(answer[here:].lstrip(" \t"))
+            here = _BLANK.match(answer, end).end()  # type: ignore[union-attr]  # it matches anything
         marks.append(Mark(length + leads, tuple(_numbers(found[1]))))
     pieces.append(answer[here:])
     return Marked("".join(pieces), marks)

@@ -1,42 +1,35 @@
 """The model `embedded:extractive`, its pure part: which sentences of a batch say most within a number of words."""
 
 import hashlib
-from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple, Self
 
 import numpy as np
 
-from graphs.models.features import (
-    PROSE,
-    SHORT,
-    WORDLESS,
-    Matrix,
-    Numbers,
-    Values,
-    centrality,
-    count_all,
-    inverse_frequency,
-    is_dense,
-    is_dialogue,
-    kinds,
-    overlap,
-    quoted_share,
-    scale,
-    weigh,
-)
-from graphs.text.sentences import split_sentences
+from graphs.models.features import agreement, likeness, measure, mix
+from graphs.models.genres import REVIEWS, Look, Weights, batch_genre, genre, is_long_talk
+from graphs.models.kinds import PROSE, SHORT, WORDLESS, kinds
+from graphs.models.matrix import Numbers, Values, inverse_frequency, weigh
+from graphs.models.picking import MOST_CANDIDATES, Balance, Picker, Terms, best_of_each
+from graphs.models.reading import Reading, read, simplified
+from graphs.text.sentences import sentence_spans
 
-VERSION = "extractive-2"
+VERSION = "extractive-3"
 """Part of every digest: change it with anything that changes a score."""
 
 OVERRUN = 0.15
-"""The share by which a selection may be longer than asked."""
+"""The share by which a selection may be longer than asked, and shorter where sentences of other lengths can be had."""
 
-_SAME = 0.95  # a sentence this similar to a chosen one only repeats it
-_FOCUS = 2.0  # how much resemblance to the focus counts beside features that each reach 1
+LONG_TALK = "long_conversation"
+"""Why a summary is degraded: few sentences of a long meeting say what it came to."""
+
 _PART_WORDS = 40  # the words of one part where a selection is spread: about two sentences
 _PARTS = 12
+_LIKE = 0.15  # mean cosine of documents from which on they are taken as being about one thing
+_UNLIKE = 0.05  # and below which as being about nothing in common
+_BALANCE = 1.5  # more than any score: of unlike documents each has its due before one has more
 
 
 class Sentence(NamedTuple):
@@ -47,34 +40,21 @@ class Sentence(NamedTuple):
     end: int
 
 
-class Weights(NamedTuple):
-    """How much each feature counts for a genre, and how much relevance counts against redundancy in MMR."""
-
-    lexrank: float
-    textrank: float
-    centroid: float
-    position: float
-    slope: float
-    """Position counts as (1 + index) ** -slope."""
-    relevance: float
-    least_words: int
-    spread: bool = False
-    """Whether equal parts of the document get equal parts of the words."""
-
-
-ARTICLE = Weights(0.8, 0.3, 0.0, 1.0, 0.5, 0.7, 6)
-DENSE_ARTICLE = Weights(0.0, 1.0, 0.0, 0.3, 1.0, 0.5, 4)
-LONG = Weights(1.0, 0.0, 0.0, 1.5, 0.5, 0.6, 6)
-NARRATIVE = Weights(1.0, 0.0, 0.5, 0.0, 1.0, 0.6, 10, spread=True)
-DIALOGUE = Weights(0.5, 0.5, 0.0, 0.8, 0.5, 0.7, 16)
-MULTI = Weights(1.0, 0.0, 0.0, 1.0, 0.5, 0.6, 6)
-REVIEWS = Weights(1.0, 0.0, 0.0, 0.0, 1.0, 0.85, 6)
-
-
 class _Document(NamedTuple):
     identity: str
     text: str
-    spans: list[tuple[int, int]]
+    starts: Numbers
+    ends: Numbers
+
+    @property
+    def spans(self) -> list[tuple[int, int]]:
+        return list(zip(self.starts.tolist(), self.ends.tolist(), strict=True))
+
+    def sentences(self) -> Iterator[str]:
+        """Yield the sentences as they are read."""
+        text = simplified(self.text)
+        for start, end in self.spans:
+            yield text[start:end]
 
 
 class BatchIndex:
@@ -87,48 +67,60 @@ class BatchIndex:
     digest: str
     """SHA-256 (hex) of everything that the scores depend on: version of the algorithm, ids, texts, focus."""
 
+    degraded: dict[str, str]
+    """Why the summary of a document is likely to be poor, by the ids of such documents: `long_conversation`."""
+
     def __init__(self, documents: Sequence[tuple[str, str]], focus: str | None) -> None:
         self.digest = _digest(documents, focus)
-        read = [_Document(identity, text, split_sentences(text)) for identity, text in documents]
-        self._identities = [document.identity for document in read]
+        documents_read = [_split(identity, text) for identity, text in documents]
+        self._identities = [document.identity for document in documents_read]
         self._places = {identity: place for place, identity in enumerate(self._identities)}
-        if len(self._places) < len(read):
+        if len(self._places) < len(documents_read):
             raise ValueError("two documents of the batch have the same id")
-        sizes = [len(document.spans) for document in read]
+        sizes = np.array([len(document.starts) for document in documents_read], dtype=np.int64)
         self._bounds = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-        self._spans = [span for document in read for span in document.spans]
-        self._owners = np.repeat(np.arange(len(read), dtype=np.int64), np.array(sizes, dtype=np.int64))
-        texts = [document.text[start:end] for document in read for start, end in document.spans]
-        self._words = count_all(texts)
-        self._genres = [_genre(document) for document in read]
-        self._genre = _batch_genre(self._genres, sizes)
-        self._kinds = [kind for place in range(len(read)) for kind in self._kinds_of(read[place], place)]
-        self._score(Matrix.of([*texts, focus or ""]))
+        empty = np.zeros(0, np.int64)
+        self._starts = np.concatenate([empty, *[document.starts for document in documents_read]])
+        self._ends = np.concatenate([empty, *[document.ends for document in documents_read]])
+        self._owners = np.repeat(np.arange(len(documents_read), dtype=np.int64), sizes)
+        reading = read(
+            [*(text for document in documents_read for text in document.sentences()), simplified(focus or "")]
+        )
+        self._words = reading.words[:-1]
+        found = [self._judge(place, document, reading) for place, document in enumerate(documents_read)]
+        self._genres = [weights for weights, _ in found]
+        self._kinds = np.concatenate([empty, *[own for _, own in found]])
+        self.degraded = {
+            document.identity: LONG_TALK
+            for document, weights in zip(documents_read, self._genres, strict=True)
+            if is_long_talk(weights, len(document.starts))
+        }
+        self._score(reading, sizes)
 
     @classmethod
     def build(cls, documents: Iterable[tuple[str, str]], *, focus: str | None = None) -> Self:
         """The index of (id, text) pairs in source order; `focus` moves the scores towards what resembles it.
 
-        Takes about half a second for a megabyte. Raises ValueError when two documents share an id.
+        Takes about an eighth of a second for a megabyte. Raises ValueError when two documents share an id.
         """
         return cls(list(documents), focus)
 
     def __len__(self) -> int:
         """The number of sentences of the batch."""
-        return len(self._spans)
+        return len(self._starts)
 
     def sentence(self, number: int) -> Sentence:
         """The sentence of a number. IndexError if there is none."""
         if number < 0:
             raise IndexError(number)
-        return Sentence(self._identities[int(self._owners[number])], *self._spans[number])
+        start, end = int(self._starts[number]), int(self._ends[number])
+        return Sentence(self._identities[int(self._owners[number])], start, end)
 
     def number(self, sentence: Sentence) -> int:
         """The number of a sentence. KeyError if the batch has no such sentence."""
-        place = self._places[sentence.document]
-        span = (sentence.start, sentence.end)
-        number = bisect_left(self._spans, span, int(self._bounds[place]), int(self._bounds[place + 1]))
-        if number == self._bounds[place + 1] or self._spans[number] != span:
+        first, last = self._range(sentence.document)
+        number = first + int(np.searchsorted(self._starts[first:last], sentence.start))
+        if number == last or (self._starts[number], self._ends[number]) != sentence[1:]:
             raise KeyError(sentence)
         return number
 
@@ -139,155 +131,122 @@ class BatchIndex:
         what reaches into the span. So a span that holds a word of a sentence never gives an empty list. KeyError if the
         document is unknown.
         """
-        place = self._places[document]
-        first, last = int(self._bounds[place]), int(self._bounds[place + 1])
-        low = bisect_left(self._spans, (start, start), first, last)
-        high = bisect_left(self._spans, (end, end), low, last)
-        inside = [number for number in range(low, high) if self._spans[number][1] <= end]
-        touching = range(low - 1 if low > first and self._spans[low - 1][1] > start else low, high)
-        for numbers in (inside, touching):
-            best = min((self._kinds[number] for number in numbers), default=WORDLESS)
+        first, last = self._range(document)
+        low, high = (first + int(np.searchsorted(self._starts[first:last], offset)) for offset in (start, end))
+        whole = first + int(np.searchsorted(self._ends[first:last], end, side="right"))
+        reaching = low - 1 if low > first and self._ends[low - 1] > start else low
+        for begin, stop in ((low, min(whole, high)), (reaching, high)):
+            own = self._kinds[begin:stop]
+            best = int(own.min(initial=WORDLESS))
             if best < WORDLESS:
-                return [number for number in numbers if self._kinds[number] == best]
+                return (begin + np.flatnonzero(own == best)).tolist()
         return []
 
     def select(self, candidates: Sequence[int], words: int) -> list[int]:
         """The candidates that together say most in about `words` words, in source order.
 
-        Maximal marginal relevance (Carbonell & Goldstein 1998) by the scores of the whole batch: within the document
-        when all candidates are of one, else across documents. Never longer than `words` and 15 %, unless every
-        candidate alone is. Equal input gives equal output. ValueError if `words` is less than one.
+        Maximal marginal relevance (Carbonell & Goldstein 1998) and coverage of terms (Lin & Bilmes 2011) by the scores
+        of the whole batch: within the document when all candidates are of one, else across documents, where each of
+        several unlike documents has its due. Never longer than `words` and 15 %, unless every candidate alone is. Equal
+        input gives equal output. ValueError if `words` is less than one.
         """
         if words < 1:
             raise ValueError("a selection has at least one word")
         numbers = np.unique(np.array(candidates, dtype=np.int64))
         if not len(numbers):
             return []
-        place = int(self._owners[numbers[0]])
-        alone = place == self._owners[numbers[-1]]
-        weights = self._genres[place] if alone else self._genre
-        scores = (self._own if alone else self._across)[numbers]
-        lengths = self._words[numbers]
         limit = int(words * (1.0 + OVERRUN))
+        lengths = self._words[numbers]
         if int(lengths.min()) > limit:
             return [int(numbers[int(np.argmin(lengths))])]
-        chosen = _Mmr(self._matrix, numbers, scores, lengths, weights.relevance)
-        parts = min(_PARTS, words // _PART_WORDS, len(numbers) // 4) if weights.spread else 1
+        owners = self._owners[numbers]
+        alone = bool(owners[0] == owners[-1])
+        weights = self._genres[int(owners[0])] if alone else self._genre
+        scores = (self._own if alone else self._across)[numbers]
+        parts = max(1, min(_PARTS, words // _PART_WORDS, len(numbers) // 4)) if weights.spread else 1
+        part = np.arange(len(numbers)) * parts // len(numbers)
+        kept = best_of_each(scores, part if alone else owners, MOST_CANDIDATES)
+        numbers, part = numbers[kept], part[kept]
+        picker = Picker(
+            self._terms,
+            numbers,
+            scores[kept],
+            self._words[numbers],
+            redundancy=weights.redundancy,
+            novelty=weights.novelty,
+            balance=None if alone or not self._strength else self._balance(owners, kept),
+        )
         if parts > 1:
-            part = np.arange(len(numbers)) * parts // len(numbers)
             for step in range(parts):
                 # What earlier parts left over goes to this one: the budget is met, the parts stay nearly equal.
-                chosen.take(words * (step + 1) // parts, int(limit * (step + 1) // parts), part == step)
-        chosen.take(words, limit, np.ones(len(numbers), dtype=np.bool_))
-        return sorted(int(numbers[place]) for place in chosen.taken)
+                picker.take(words * (step + 1) // parts, int(limit * (step + 1) // parts), part == step, words)
+        picker.take(words, limit, np.ones(len(numbers), dtype=np.bool_), words)
+        picker.fill(math.ceil(words * (1.0 - OVERRUN)), limit)
+        return sorted(int(numbers[place]) for place in picker.taken)
 
-    def _kinds_of(self, document: _Document, place: int) -> list[int]:
-        """The kind of each sentence of one document; a short document has no short sentences."""
-        low, high = int(self._bounds[place]), int(self._bounds[place + 1])
-        found = kinds(document.text, document.spans, self._words[low:high].tolist(), self._genres[place].least_words)
-        if sum(kind == PROSE for kind in found) < 3:
-            return [PROSE if kind == SHORT else kind for kind in found]
-        return found
+    def _range(self, document: str) -> tuple[int, int]:
+        place = self._places[document]
+        return int(self._bounds[place]), int(self._bounds[place + 1])
 
-    def _score(self, counts: Matrix) -> None:
+    def _judge(self, place: int, document: _Document, reading: Reading) -> tuple[Weights, Numbers]:
+        """The genre of one document and the kinds of its sentences; a short document has no short sentences."""
+        own = slice(int(self._bounds[place]), int(self._bounds[place + 1]))
+        spans = document.spans
+        persons = float((reading.persons[own] > 0).mean()) if spans else 0.0
+        weights = genre(Look(document.text, spans, persons))
+        found = np.array(
+            kinds(document.text, spans, reading.words[own], weights.least_words, reading.suspects[own]), np.int64
+        )
+        if (found == PROSE).sum() < 3:
+            found[found == SHORT] = PROSE
+        return weights, found
+
+    def _score(self, reading: Reading, sizes: Numbers) -> None:
         """Score every sentence within its document (`_own`) and across the batch (`_across`), each from 0 to 1."""
-        height = len(self._spans)
-        inverse = inverse_frequency(counts.head(height))
-        weighed = weigh(counts, inverse)
-        focus = weighed.row(height)
-        self._matrix = weighed.head(height)
-        linked = (np.array(self._kinds, dtype=np.int64) <= SHORT).astype(np.float64)
-        tfidf, plain = self._matrix.scaled(linked), overlap(counts.head(height)).scaled(linked)
-        asked = self._matrix.times(focus)
-        index = np.arange(height) - self._bounds[self._owners]
+        height = len(self._starts)
+        weighed = weigh(reading.counts, inverse_frequency(reading.counts.head(height)))
+        tfidf = weighed.head(height)
+        asked = tfidf.times(weighed.row(height))
+        reading = reading.head(height)
+        counts = reading.counts
+        prose = _prose(self._kinds, self._owners, len(sizes))
+        often = np.bincount(counts.columns, prose[counts.rows], minlength=counts.width)
+        self._terms = Terms(tfidf, np.log(np.maximum(often, 1.0)))
+        several = len(sizes) > 1
+        alike = likeness(tfidf, prose, self._owners, len(sizes)) if several else 1.0
+        self._genre = batch_genre(self._genres, sizes.tolist(), alike)
+        together = float(np.clip((alike - _UNLIKE) / (_LIKE - _UNLIKE), 0.0, 1.0))
+        self._strength = 0.0 if self._genre == REVIEWS else _BALANCE * (1.0 - together)
+        # A sentence's place among the prose of its document.
+        before = np.concatenate([[0.0], np.cumsum(prose)])
+        index = before[:-1] - before[self._bounds[self._owners]]
         own = np.array(self._genres, dtype=np.float64).reshape(-1, len(Weights._fields))[self._owners]
-        self._own = _mix(tfidf.apart(self._owners), plain.apart(self._owners), index, own, asked, self._owners)
-        if len(self._genres) > 1:
+        features = measure(tfidf, reading, asked, prose=prose, groups=self._owners if several else None)
+        self._own = self._across = mix(features, index, own, prose=prose, groups=self._owners)
+        if several and together > 0.0:
+            features = measure(tfidf, reading, asked, prose=prose, groups=None)
+            features = features._replace(agreement=agreement(counts, self._owners))
             across = np.broadcast_to(np.array(self._genre, dtype=np.float64), own.shape)
-            self._across = _mix(tfidf, plain, index, across, asked, np.zeros_like(self._owners))
-        else:
-            self._across = self._own
+            self._across = mix(features, index, across, prose=prose, groups=np.zeros_like(self._owners))
+
+    def _balance(self, owners: Numbers, kept: Numbers) -> Balance:
+        """Each document's due: its share of the words, by the logarithm of the words that may be taken from it."""
+        documents, groups = np.unique(owners[kept], return_inverse=True)
+        sizes = np.array([self._words[slice(*self._bounds[place : place + 2])].sum() for place in documents.tolist()])
+        due = np.log1p(sizes.astype(np.float64))
+        return Balance(groups.astype(np.int64), due / due.sum(), self._strength)
 
 
-class _Mmr:
-    """Chooses rows one by one: relevance less the greatest similarity to a row already chosen."""
-
-    def __init__(self, matrix: Matrix, numbers: Numbers, scores: Values, lengths: Numbers, relevance: float) -> None:
-        starts, stops = matrix.starts[numbers], matrix.starts[numbers + 1]
-        sizes = stops - starts
-        self._offsets = np.concatenate([[0], np.cumsum(sizes)])
-        cells = np.arange(int(self._offsets[-1])) + np.repeat(starts - self._offsets[:-1], sizes)
-        self._columns, self._values = matrix.columns[cells], matrix.values[cells]
-        self._rows = np.repeat(np.arange(len(numbers)), sizes)
-        self._dense = np.zeros(matrix.width)
-        self._scores, self._lengths, self._relevance = scores, lengths, relevance
-        self._similar = np.zeros(len(numbers))
-        self._free = np.ones(len(numbers), dtype=np.bool_)
-        self._used = 0
-        self.taken: list[int] = []
-
-    def take(self, words: int, limit: int, allowed: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> None:
-        """Choose among the allowed rows until `words` are used, never beyond `limit`; ties go to the earlier row."""
-        while self._used < words:
-            open_ = self._free & allowed & (self._lengths <= limit - self._used)
-            if not open_.any():
-                return
-            worth = self._relevance * self._scores - (1.0 - self._relevance) * self._similar
-            row = int(np.argmax(np.where(open_, worth, -np.inf)))
-            self._add(row)
-
-    def _add(self, row: int) -> None:
-        self.taken.append(row)
-        self._used += int(self._lengths[row])
-        own = slice(int(self._offsets[row]), int(self._offsets[row + 1]))
-        self._dense[self._columns[own]] = self._values[own]
-        products = self._values * self._dense[self._columns]
-        self._dense[self._columns[own]] = 0.0
-        similar = np.bincount(self._rows, products, minlength=len(self._similar))
-        np.maximum(self._similar, similar, out=self._similar)
-        self._free &= self._similar < _SAME
-        self._free[row] = False
+def _prose(found: Numbers, owners: Numbers, size: int) -> Values:
+    """1 for each sentence that is prose, else 0; all of a document that has none count as prose."""
+    prose = found == PROSE
+    has = np.bincount(owners, prose, minlength=size) > 0
+    return np.where(has[owners], prose, True).astype(np.float64)
 
 
-def _mix(tfidf: Matrix, plain: Matrix, index: Numbers, weights: Values, asked: Values, groups: Numbers) -> Values:
-    """The weighted sum of the features, each scaled within its group, scaled again: shape (sentences,).
-
-    `weights` has a row of `Weights` for each sentence.
-    """
-    lexrank, textrank, centroid, position, slope = weights.T[:5]
-    ones = np.ones(len(index))
-    mixed = position * (1.0 + index) ** -slope + _FOCUS * scale(asked, groups)
-    mixed += lexrank * scale(centrality(tfidf), groups)
-    if textrank.any():
-        mixed += textrank * scale(centrality(plain), groups)
-    if centroid.any():
-        mixed += centroid * scale(tfidf.times(tfidf.transposed_times(ones)), groups)
-    return scale(mixed, groups)
-
-
-def _genre(document: _Document) -> Weights:
-    """The weights for choosing within one document, by what it looks like."""
-    dense = is_dense(document.text)
-    sentences = len(document.spans)
-    if is_dialogue(document.text):
-        found = DIALOGUE
-    elif sentences > 250 and quoted_share([document.text[start:end] for start, end in document.spans]) > 0.2:
-        found = NARRATIVE
-    elif sentences > 120:
-        found = LONG
-    else:
-        return DENSE_ARTICLE if dense else ARTICLE
-    # Half the words say as much where Korean particles and endings stand inside the word.
-    return found._replace(least_words=(found.least_words + 2) // 2) if dense else found
-
-
-def _batch_genre(genres: Sequence[Weights], sizes: Sequence[int]) -> Weights:
-    """The weights for choosing across documents, by their genres and numbers of sentences."""
-    if genres and all(found._replace(least_words=DIALOGUE.least_words) == DIALOGUE for found in genres):
-        return DIALOGUE
-    if len(sizes) >= 10 and sorted(sizes)[len(sizes) // 2] <= 20:
-        return REVIEWS
-    return MULTI
+def _split(identity: str, text: str) -> _Document:
+    bounds = np.fromiter(chain.from_iterable(sentence_spans(text)), np.int64)
+    return _Document(identity, text, bounds[::2].copy(), bounds[1::2].copy())
 
 
 def _digest(documents: Sequence[tuple[str, str]], focus: str | None) -> str:

@@ -63,7 +63,7 @@ async def answer_step(step: Step, below: Below, context: Context, tally: Tally, 
         if step["is_summary"] and not (context.focus and says_nothing_relevant(answer.text)):
             answer = await _fit(asked, answer, context, tally)
         return Written(answer, asked.cites(answer))
-    if step["kind"] == "refine":
+    if step["kind"] == "refine" and below:
         return await _refine_by_pieces(step, below, [piece for piece, _ in pieces], context, tally, halvings + 1)
     found = await asyncio.gather(
         *[
@@ -91,10 +91,14 @@ async def answer_step(step: Step, below: Below, context: Context, tally: Tally, 
 async def _refine_by_pieces(
     step: Step, below: Below, pieces: Sequence[Step], context: Context, tally: Tally, halvings: int
 ) -> Written:
-    """Take the pieces of a chunk into the summary so far, one after the other."""
+    """Take the pieces of a chunk into the summary so far, one after the other: each writes all of it, the last one as
+    it was asked of the whole chunk.
+    """
     written: Written | None = None
-    for piece in pieces:
+    for smaller in pieces:
         so_far = [(result_of(step, written), written.answer)] if written else below
+        piece: Step = {**smaller, "words": step["words"], "source_words": step["source_words"]}
+        piece["is_summary"] = step["is_summary"] and piece["end"] == step["end"]
         answered = await answer_step(piece, so_far, context, tally, halvings)
         if not (context.focus and says_nothing_relevant(answered.answer.text)):
             written = answered

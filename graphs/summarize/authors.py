@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any, NamedTuple, Protocol
 
 from graphs.evidence.citations import Place
@@ -15,6 +15,7 @@ from graphs.models.failures import AnswerCut, AnswerEmpty, AnswerTooLong, NeedsL
 from graphs.models.spending import Bill, Bound, Spending
 from graphs.summarize import prompts
 from graphs.summarize.state import Cited, Documents, Result, Step
+from graphs.text.sentences import split_sentences
 from graphs.text.tokens import token_counter
 from graphs.text.words import count_words
 
@@ -98,7 +99,13 @@ class ChatAuthor:
         return self._question(messages, step, places)
 
     def _verbatim(self, step: Step) -> Question:
-        text, places = self._numbered(step)
+        """Return a text as an answer of its own words: each number behind its sentence, as a model writes it."""
+        document = self._documents[step["document"] or ""]
+        chunk = document.text[step["start"] : step["end"]]
+        plain, spans = without_lookalikes(chunk), split_sentences(chunk)
+        ends = [0, *(end for _, end in spans)]
+        text = "".join(f"{plain[start:end]} [{number}]" for number, (start, end) in enumerate(pairwise(ends), 1))
+        places = [Place(document.id, step["start"] + start, step["start"] + end) for start, end in spans]
         return Question(self._payer.call(step, **given_call(Answer(text))), places)
 
     def follow_up(self, asked: Question, answer: Answer, request: str) -> Question | None:

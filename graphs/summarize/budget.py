@@ -71,8 +71,8 @@ async def _unknown(plan: Plan, context: Context) -> list[Step]:
                 answers[id] = _known(step, question, await question.call.perform(1))
             elif key not in known:
                 unknown.setdefault(key, step)
-            elif context.focus and step["kind"] != "merge" and says_nothing_relevant(known[key].text):
-                answers[id] = answers[step["inputs"][0]] if step["inputs"] else None
+            elif context.focus and says_nothing_relevant(known[key].text):
+                answers[id] = answers[step["inputs"][0]] if step["kind"] == "refine" else None
             else:
                 answers[id] = _known(step, question, known[key])
     for id in answers:

@@ -18,7 +18,7 @@ VERDICT_TOKENS = 48  # of an answer, for each statement
 PASSAGE_CHARACTERS = 1_500  # of what a statement cites, in all
 DELETE = "DELETE"
 
-_LINE = re.compile(r"^\W*(\d{1,3})\W+(.+)$", re.MULTILINE)
+_LINE = re.compile(r"^\W*(?:statement\s+)?(\d{1,3})\W+(.+)$", re.MULTILINE | re.IGNORECASE)
 _YES = re.compile(r"^\W*yes\b", re.IGNORECASE)
 _NO = re.compile(r"^\W*no\b\W*", re.IGNORECASE)
 

@@ -1,13 +1,14 @@
 """A summary on its way to the reader: its sentences with the places that they rest on, and what was found of each."""
 
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from graphs.evidence.citations import Place
 from graphs.evidence.marks import marks_by_sentence, read_marks
 from graphs.evidence.support import Support
 from graphs.models.calls import Answer
+from graphs.summarize.prompts import says_none
 from graphs.summarize.state import Documents, Result, Step
 from graphs.text.sentences import split_sentences
 from graphs.text.words import count_words
@@ -65,24 +66,37 @@ class Draft:
         return replace(self, text=self.text[: old.start] + text + self.text[old.end :], sentences=tuple(sentences))
 
     def without(self, numbers: Container[int]) -> "Draft":
-        """Return the draft without some sentences; what parted them from their neighbours goes with them."""
+        """Return the draft without some sentences; the break, the heading and the list mark before one that stays stay
+        with it.
+        """
         text = ""
         kept: list[DraftSentence] = []
         here = 0
-        gap: str | None = None  # before the sentences that were left out last
+        gaps: list[str] = []  # before each sentence since the last that was kept
         for place, sentence in enumerate(self.sentences):
-            before = self.text[here : sentence.start]
+            gaps.append(self.text[here : sentence.start])
             here = sentence.end
-            if gap is not None:
-                before = before if "\n" in before and "\n" not in gap and kept else gap
             if place in numbers:
-                gap = before
                 continue
-            gap = None
-            start = len(text) + len(before)
-            text += before + self.text[sentence.start : sentence.end]
+            gap = gaps[0] if len(gaps) == 1 else _joined(gaps, is_first=not kept)
+            gaps = []
+            start = len(text) + len(gap)
+            text += gap + self.text[sentence.start : sentence.end]
             kept.append(replace(sentence, start=start, end=len(text)))
         return replace(self, text=text + self.text[here:] if kept else "", sentences=tuple(kept))
+
+
+def _joined(gaps: Sequence[str], *, is_first: bool) -> str:
+    """Return what parts two sentences, of what stood before the second of them and before those that are gone: the last
+    heading or rule, else the widest break, with the list mark of the line that goes on.
+    """
+    broken = [gap.rpartition("\n") for gap in gaps if "\n" in gap]
+    if not broken:
+        return gaps[0]
+    breaks = [before + newline for before, newline, _ in broken]
+    lines = [line for line in breaks if line.strip()]
+    gap = (lines[-1] if lines else max(breaks, key=lambda line: line.count("\n"))) + broken[-1][2]
+    return gap.lstrip("\n") if is_first else gap
 
 
 def draft_of(step: Step, result: Result, answer: Answer, documents: Documents) -> Draft:
@@ -91,7 +105,11 @@ def draft_of(step: Step, result: Result, answer: Answer, documents: Documents) -
         return _quoted(step, answer, documents)
     marked = read_marks(answer.text)
     places = {cited["number"]: Place(cited["document"], cited["start"], cited["end"]) for cited in result["cites"]}
-    spans = list(_sentences(marked.text, step["language"]))
+    spans = [
+        (start, end)
+        for start, end in _sentences(marked.text, step["language"])
+        if step["document"] is not None or not says_none(marked.text[start:end])
+    ]
     cited = marks_by_sentence(marked, spans, places)
     sentences = tuple(
         DraftSentence(start, end, tuple(places[number] for number in numbers[:MOST_CITATIONS]))
@@ -113,9 +131,9 @@ def _quoted(step: Step, answer: Answer, documents: Documents) -> Draft:
 
 
 def _sentences(text: str, language: str) -> Iterator[tuple[int, int]]:
-    """Yield the sentences of a summary, without headings and the marks of list items."""
+    """Yield the sentences of a summary, without headings, rules and the marks of list items."""
     for start, end in split_sentences(text, language):
-        if text.startswith("#", start):
+        if text.startswith("#", start) or not count_words(text[start:end]):
             continue
         mark = _LIST_MARK.match(text, start, end)
         yield (mark.end() if mark else start), end

@@ -29,7 +29,10 @@ section_graph = section_builder.compile(checkpointer=False, name="section")
 async def section(state: SectionState, runtime: Runtime[Context]) -> SectionOutput:
     """Run the chunks of one section, and the merges right above them, in a graph of their own."""
     async with runtime.context.section():
-        finished: Any = await section_graph.ainvoke(state, context=runtime.context)
+        # A refined document takes two supersteps a chunk.
+        finished: Any = await section_graph.ainvoke(
+            state, {"recursion_limit": 2 * len(state["todo"]) + 10}, context=runtime.context
+        )
     return nodes.leave(finished)
 
 

@@ -175,11 +175,10 @@ async def _take(task: StepTask, context: Context, kind: Kind) -> SectionOutput:
     except CallFailed as error:
         await tell(context, _report(step, kind, "failed", error=error, usage=tally.usage))
         failure = Failure(step=step["id"], document=step["document"], error=error.code, message=str(error))
-        left = _so_far(step, below) if step["kind"] == "refine" else result_of(step, None)
-        return _added(step, left, failure=failure, usage=tally.usage)
-    if kind == "map" and context.focus and says_nothing_relevant(written.answer.text):
+        return _added(step, _without_answer(step, below), failure=failure, usage=tally.usage)
+    if context.focus and says_nothing_relevant(written.answer.text):
         await tell(context, _report(step, kind, "skipped", answer=written.answer, usage=tally.usage))
-        return _added(step, _so_far(step, below), usage=tally.usage, skipped=True)
+        return _added(step, _without_answer(step, below), usage=tally.usage, skipped=True)
     await tell(context, _report(step, kind, "succeeded", answer=written.answer, usage=tally.usage))
     return _added(step, result_of(step, written), usage=tally.usage)
 
@@ -193,6 +192,11 @@ async def _pass_on(step: Step, below: Sequence[Result], context: Context, kind: 
     passed_on = (await context.calls.recall([key]))[key]
     await tell(context, _report(step, kind, "succeeded", answer=passed_on, usage=NO_USAGE))
     return _added(step, _so_far(step, below))
+
+
+def _without_answer(step: Step, below: Sequence[Result]) -> Result:
+    """Return what a step gives whose own call gave nothing: one that continues a summary, that summary."""
+    return _so_far(step, below) if step["kind"] == "refine" else result_of(step, None)
 
 
 def _so_far(step: Step, below: Sequence[Result]) -> Result:

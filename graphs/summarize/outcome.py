@@ -47,24 +47,32 @@ def conclude(state: State, drafts: Mapping[str, Draft], context: Context) -> Out
     """Return what the run reached: texts, coverage and verdict."""
     plan = state["plan"]
     keys = {result["step"]: result["key"] for result in state["steps"]}
-    coverage = _coverage(plan, state["failures"], state["skipped"])
     kept = {id: _kept(draft, context) for id, draft in drafts.items()}
-    results = [
-        _document_result(
-            document,
-            _summary(kept.get(document["top"]), context) if context.scope != "batch" else None,
-            keys,
-            state["failures"],
-            coverage,
-        )
-        for document in plan["documents"]
-    ]
-    finals = [kept[id] for id in (plan["final"], *plan["variants"]) if id in kept]
-    finals.sort(key=_merit, reverse=True)  # of equal ones the first stays first
+    finals = [id for id in (plan["final"], *plan["variants"]) if id in kept]
+    finals.sort(key=lambda final: _merit(kept[final]), reverse=True)  # of equal ones the first stays first
+    chosen = [kept[id] for id in finals]
     if context.style == "report" and len(plan["documents"]) > 1:
-        tops = {document["id"]: kept[document["top"]] for document in plan["documents"] if document["top"] in kept}
-        finals = [as_report(final, tops, context.documents) for final in finals]
-    summaries = [summary for final in finals if (summary := _summary(final, context))]
+        tops = {document["id"]: document["top"] for document in plan["documents"] if document["top"] in kept}
+        chosen = [
+            _report_of(
+                drafts[id],
+                kept[id],
+                {source: kept[top] for source, top in tops.items()},
+                context,
+                concludes=keys[id] not in {keys[top] for top in tops.values()},
+            )
+            for id in finals
+        ]
+    summaries = [summary for draft in chosen if (summary := _summary(draft, context))]
+    # A call that gave nothing beside one that wrote the same summary otherwise has lost nothing.
+    others = {plan["final"], *plan["variants"]} if finals else set()
+    failures = [failure for failure in state["failures"] if failure["step"] not in others]
+    coverage = _coverage(plan, failures, [id for id in state["skipped"] if id not in others])
+    results = []
+    for document in plan["documents"]:
+        best = finals[0] if finals and document["top"] == plan["final"] else document["top"]
+        own = _summary(kept.get(best), context) if context.scope != "batch" else None
+        results.append(_document_result(document, own, keys.get(best), failures, coverage))
     return Outcome(
         status=_verdict(
             results,
@@ -76,6 +84,18 @@ def conclude(state: State, drafts: Mapping[str, Draft], context: Context) -> Out
         variants=summaries if plan["variants"] else [],
         results=results,
         coverage=coverage,
+    )
+
+
+def _report_of(final: Draft, kept: Draft, tops: Mapping[str, Draft], context: Context, *, concludes: bool) -> Draft:
+    """Return the report that ends with `final`; of a batch in which one document alone has text, its findings."""
+    only = final.step["document"]
+    return as_report(
+        final,
+        tops if only is None else {only: kept},
+        context.documents,
+        concludes=concludes and only is None,
+        keep=lambda draft: _kept(draft, context),
     )
 
 
@@ -109,7 +129,7 @@ def _breadth(draft: Draft) -> float:
 
 
 def _summary(draft: Draft | None, context: Context) -> Summary | None:
-    if draft is None:
+    if draft is None or not draft.text.strip():  # none of its sentences held
         return None
     return Summary(
         text=draft.text,
@@ -155,15 +175,22 @@ def _coverage(plan: Plan, failures: Iterable[Failure], skipped: Iterable[str]) -
     failed = {
         step["id"]: _lost(step, failure["error"]) for failure in failures for step in _lost_with(plan, failure["step"])
     }
-    left_out = [_lost(plan["steps"][id], "not_relevant") for id in skipped if id not in failed]
+    left_out = {
+        step["id"]: _lost(step, "not_relevant")
+        for id in skipped
+        for step in _lost_with(plan, id)
+        if step["id"] not in failed
+    }
     total = sum(document["characters"] for document in plan["documents"])
-    missing = sum(lost["end"] - lost["start"] for lost in [*failed.values(), *left_out])
-    return Coverage(characters=total, summarised=total - missing, failed=list(failed.values()), skipped=left_out)
+    missing = sum(lost["end"] - lost["start"] for lost in [*failed.values(), *left_out.values()])
+    return Coverage(
+        characters=total, summarised=total - missing, failed=list(failed.values()), skipped=list(left_out.values())
+    )
 
 
 def _lost_with(plan: Plan, id: str) -> Iterable[Step]:
-    """Return the steps whose chunks are lost when a step fails: one that continues a summary loses its own alone, and a
-    variant none.
+    """Return the steps whose chunks are lost when a step fails or has nothing to say: one that continues a summary
+    loses its own alone, and a variant none.
     """
     step = plan["steps"][id]
     if step["variant"]:
@@ -178,14 +205,14 @@ def _lost(step: Step, error: str) -> Lost:
 def _document_result(
     document: DocumentPlan,
     summary: Summary | None,
-    keys: Mapping[str, str | None],
+    key: str | None,
     failures: Iterable[Failure],
     coverage: Coverage,
 ) -> DocumentResult:
     own = [failure for failure in failures if failure["document"] == document["id"]]
     status: Status = "succeeded"
     if own:
-        status = "partial" if keys.get(document["top"]) else "failed"
+        status = "partial" if key else "failed"
     return DocumentResult(
         id=document["id"],
         status=status,

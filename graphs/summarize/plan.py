@@ -7,7 +7,7 @@ The tree is fixed by sizes alone, so the plan is also the dry run: how many call
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count, pairwise
 from typing import Any, Literal, NamedTuple
@@ -28,6 +28,7 @@ from graphs.text.topics import Features, features_of, topics_of
 from graphs.text.words import count_words
 
 FAN_IN = 32  # partials that one merge takes at most, however large the window: a model skims longer lists
+FAN_INS = (2, 3, 4, 6, 8, 12, 16, 24, FAN_IN)  # in steps, so that one longer title does not divide all documents anew
 WINDOW_SHARE = (
     0.5  # of the window that a chunk, or the partials of one merge, may fill: a model reads the rest less well
 )
@@ -316,13 +317,13 @@ class _Planner:
         target = self._target(sum(document["words"] for document in planned))
         self._digests = {step["id"]: read[str(step["document"])].digest for step in tops}
         self._places = {step["id"]: place for place, step in enumerate(tops)}
-        if self._groups_by_topic(len(planned)):
-            topics = topics_of([read[str(step["document"])].features for step in tops])
-            first = {topic: place for place, topic in reversed(list(enumerate(topics)))}
-            order = sorted(range(len(tops)), key=lambda place: (first[topics[place]], place))
-            if len(tops) > self._fan_in(tops, language):  # else they stand in one prompt, in the order of the batch
-                self._topics = {tops[place]["id"]: topics[place] for place in order}
-                tops = [tops[place] for place in order]
+        # Those that stand in one prompt stand in the order of the batch.
+        if len(tops) > self._fan_in(tops, language) and self._groups_by_topic(len(planned)):
+            # Topics are found by digest, so that they do not depend on where in the batch a document stands.
+            drawn = sorted(tops, key=lambda step: self._digests[step["id"]])
+            topics = topics_of([read[str(step["document"])].features for step in drawn])
+            self._topics = {step["id"]: topic for step, topic in zip(drawn, topics, strict=True)}
+            tops = sorted(tops, key=lambda step: (self._topics[step["id"]], self._place(step)))
         top = self._merge_up(tops, "m", None, target, language)
         assert top is not None  # there are at least two
         return top["id"]
@@ -351,7 +352,7 @@ class _Planner:
             ]
             if document is None:
                 for step, group in zip(merged, groups, strict=True):
-                    self._digests[step["id"]] = self._digests[group[-1]["id"]]
+                    self._digests[step["id"]] = min(self._digests[lower["id"]] for lower in group)
                     self._places[step["id"]] = self._place(group[0])
             layer = merged
         return layer[0] if layer else None
@@ -362,25 +363,37 @@ class _Planner:
         material = self._material(language, 0, "merge")
         if material < 2 * widest:
             raise DoesNotFit(f"The window of {self.facts.name} is too small to merge two partial summaries.")
-        return max(2, min(FAN_IN, min(self.room, material) // widest))
+        room = min(self.room, material) // widest
+        return max(fan_in for fan_in in FAN_INS if fan_in <= max(2, room))
 
     def _by_content(self, layer: Sequence[Step], most: int) -> list[list[Step]]:
         """Divide documents into groups whose borders their own contents set, and their topics: a document more or less
-        changes the group that it stands in, and seldom a neighbour.
+        changes the group that it stands in, and seldom another.
         """
-        least = max(2, most // 4)
-        chance = (most - least) // 2 + 1  # one document in so many ends a group that is large enough
-        groups: list[list[Step]] = [[]]
-        for step, following in zip(layer, [*layer[1:], None], strict=True):
-            groups[-1].append(step)
-            ends_topic = following and self._topics.get(step["id"]) != self._topics.get(following["id"])
-            ends = ends_topic or self._digests[step["id"]] % chance == 0
-            if following and (len(groups[-1]) == most or (len(groups[-1]) >= least and ends)):
-                groups.append([])
-        # In the order of the sources again, within each group and between them.
-        for group in groups:
-            group.sort(key=self._place)
-        return sorted(groups, key=lambda group: self._place(group[0]))
+        groups = [sorted(group, key=self._place) for group in self._cut(layer, most)]
+        return sorted(groups, key=lambda group: self._place(group[0]))  # in the order of the sources again
+
+    def _cut(self, layer: Sequence[Step], most: int) -> Iterator[Sequence[Step]]:
+        """Cut a layer where a topic ends or else behind the step with the lowest digest, and so on with both parts. As
+        no place is counted from the beginning, a step more leaves the cuts as they are, but for those next to it.
+        """
+        ends = [at for at in self._middle(layer, max(2, most // 4)) if self._ends_topic(layer, at)]
+        if not ends and len(layer) <= most:
+            yield layer
+            return
+        at = min(ends or self._middle(layer, (most + 1) // 3), key=lambda at: self._digests[layer[at - 1]["id"]])
+        yield from self._cut(layer[:at], most)
+        yield from self._cut(layer[at:], most)
+
+    def _middle(self, layer: Sequence[Step], least: int) -> list[int]:
+        """Return the places where neither part is shorter than `least` or a quarter of the whole, so that no contents
+        make a deep tree; of places that are alike the first is the one nearest to the middle.
+        """
+        least = max(least, len(layer) // 4)
+        return sorted(range(least, len(layer) - least + 1), key=lambda at: abs(2 * at - len(layer)))
+
+    def _ends_topic(self, layer: Sequence[Step], at: int) -> bool:
+        return self._topics.get(layer[at - 1]["id"]) != self._topics.get(layer[at]["id"])
 
     def _place(self, step: Step) -> int:
         return self._places[step["id"]]

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from graphs.evidence.marks import without_lookalikes
+from graphs.evidence.marks import read_marks, without_lookalikes
 from graphs.models.chat import Messages
 from graphs.text.language import language_name
 from graphs.text.outline import Header
@@ -18,7 +18,7 @@ VERSION = "2"
 NOTHING_RELEVANT = "NOTHING RELEVANT"
 TITLE_CHARACTERS = 120
 DIVIDER = "---"  # between the two parts of a report's last answer
-NONE = "NONE"
+NONE = "NONE"  # contradictions
 
 Style = Literal["paragraph", "bullets", "executive", "dense", "report"]
 
@@ -188,8 +188,13 @@ def language_request(language: str) -> str:
 
 
 def says_nothing_relevant(text: str) -> bool:
-    """Tell whether an answer is the agreed sentence for a chunk that has nothing to do with the focus."""
-    return text.strip().strip(".\"'*").upper() == NOTHING_RELEVANT
+    """Tell whether an answer is the agreed sentence for material that has nothing to do with the focus."""
+    return read_marks(text).text.strip(" \n.\"'*").upper() == NOTHING_RELEVANT
+
+
+def says_none(text: str) -> bool:
+    """Tell whether a text is the agreed word for no contradictions."""
+    return text.strip(" \n-*.").upper() == NONE
 
 
 def shown_title(title: str) -> str:

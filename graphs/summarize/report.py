@@ -1,11 +1,11 @@
 """A report: a heading for each source with its own findings, the contradictions between the sources, a conclusion."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from graphs.summarize.drafts import Draft, DraftSentence
-from graphs.summarize.prompts import DIVIDER, NONE
-from graphs.summarize.state import Documents
+from graphs.summarize.prompts import DIVIDER, says_none, shown_title
+from graphs.summarize.state import Document, Documents
 
 # Headings in the language of the report; English where a language has none here.
 _HEADINGS = {
@@ -19,31 +19,36 @@ _HEADINGS = {
 }
 
 
-def as_report(final: Draft, sources: Mapping[str, Draft], documents: Documents) -> Draft:
-    """Return the report of a batch: `sources` are the findings by document, `final` what the last call has concluded.
+def as_report(
+    final: Draft,
+    sources: Mapping[str, Draft],
+    documents: Documents,
+    *,
+    concludes: bool,
+    keep: Callable[[Draft], Draft],
+) -> Draft:
+    """Return the report of a batch: `sources` are the findings by document, `final` what the last call has concluded;
+    it is left out where no call has, and it goes through `keep` when its parts are known.
 
     The model writes nothing but findings, contradictions and conclusion; that each finding stands under its own source
     is certain. Shape of the text: Markdown with headings of the second degree.
     """
-    words = final.step["words"] + sum(draft.step["words"] for draft in sources.values())
+    words = concludes * final.step["words"] + sum(draft.step["words"] for draft in sources.values())
     report = _Report(replace(final, step={**final.step, "words": words}))
     for document in documents:
         if document.id in sources:
-            report.head(_one_line(document.title))
-            report.take(sources[document.id])
+            report.take(_heading(document), sources[document.id])
+    if not concludes:
+        return report.draft()
     contradictions, conclusion, telling = _HEADINGS.get(
         final.step["language"].split("-", maxsplit=1)[0], _HEADINGS["en"]
     )
     if final.is_quoted:
-        report.head(telling)
-        report.take(final)
+        report.take(telling, final)
         return report.draft()
     found, concluded = _parted(final)
-    if found.text.strip():
-        report.head(contradictions)
-        report.take(found)
-    report.head(conclusion)
-    report.take(concluded)
+    report.take(contradictions, keep(found))
+    report.take(conclusion, keep(concluded))
     return report.draft()
 
 
@@ -55,13 +60,14 @@ class _Report:
         self._text = ""
         self._sentences: list[DraftSentence] = []
 
-    def head(self, title: str) -> None:
+    def take(self, title: str, draft: Draft) -> None:
+        """Add a draft that says something."""
+        text = draft.text.strip()
+        if not text:
+            return
         self._text += f"{'' if not self._text else chr(10) * 2}## {title}\n\n"
-
-    def take(self, draft: Draft) -> None:
-        lead = len(draft.text) - len(draft.text.lstrip())
-        moved = len(self._text) - lead
-        self._text += draft.text.strip()
+        moved = len(self._text) - (len(draft.text) - len(draft.text.lstrip()))
+        self._text += text
         self._sentences += [
             replace(sentence, start=sentence.start + moved, end=sentence.end + moved) for sentence in draft.sentences
         ]
@@ -79,7 +85,7 @@ def _parted(final: Draft) -> tuple[Draft, Draft]:
     cut = sum(len(line) + 1 for line in lines[:place])
     behind = cut + len(lines[place])
     found = _slice(final, 0, cut)
-    if found.text.strip(" \n-*.").upper() == NONE:
+    if says_none(found.text):
         found = replace(final, text="", sentences=())
     return found, _slice(final, behind, len(final.text))
 
@@ -90,5 +96,5 @@ def _slice(draft: Draft, start: int, end: int) -> Draft:
     return replace(draft, text=draft.text[start:end], sentences=moved)
 
 
-def _one_line(title: str) -> str:
-    return " ".join(title.split()).replace("#", "＃")
+def _heading(document: Document) -> str:
+    return (shown_title(document.title) or document.id).replace("#", "＃")

@@ -22,7 +22,7 @@ from graphs.summarize.drafts import MOST_CITATIONS, Draft, DraftSentence
 from graphs.summarize.state import NO_USAGE, State, Usage, add_usage
 
 REPAIRS = 2  # rounds
-POOR = 0.2  # support below which better places are looked for
+POOR = 0.25  # support below which better places are looked for
 BETTER = 0.15  # by which they must be better
 
 
@@ -80,7 +80,9 @@ def verify_or_end(state: ReviewState, runtime: Runtime[Context]) -> Literal["ver
 
 
 async def repair(state: ReviewState, runtime: Runtime[Context]) -> dict[str, Any]:
-    """Have the sentences that do not hold written anew from what they cite; nothing else is touched."""
+    """Have the sentences that do not hold written anew from what they cite; nothing else is touched. Of one that
+    nothing supports the caller has said whether it stays.
+    """
     context, drafts = runtime.context, list(state["drafts"])
     tally = Tally()
     failing = [spot for spot in _spots(drafts) if drafts[spot.draft].sentences[spot.sentence].verified is False]
@@ -89,7 +91,8 @@ async def repair(state: ReviewState, runtime: Runtime[Context]) -> dict[str, Any
     for spot, text in chain.from_iterable(found):
         draft = drafts[spot.draft]
         if text is None:
-            gone.setdefault(spot.draft, set()).add(spot.sentence)
+            if context.unsupported == "remove":
+                gone.setdefault(spot.draft, set()).add(spot.sentence)
             continue
         draft = draft.rewritten(spot.sentence, text)
         sentence = draft.sentences[spot.sentence]
@@ -106,9 +109,7 @@ async def repair(state: ReviewState, runtime: Runtime[Context]) -> dict[str, Any
 def _attributed(drafts: Sequence[Draft], languages: dict[str, str], context: Context) -> list[Draft]:
     measured = [_measured(draft, languages, context) for draft in drafts]
     spots = [spot for spot in _spots(measured) if _lacks_places(measured[spot.draft].sentences[spot.sentence])]
-    claims = [
-        Claim(measured[spot.draft].sentence(spot.sentence), measured[spot.draft].step["document"]) for spot in spots
-    ]
+    claims = [_claim(measured[spot.draft], spot.sentence) for spot in spots]
     for spot, places in zip(spots, SentenceSearch(context.documents).find(claims), strict=True):
         draft = measured[spot.draft]
         sentence = draft.sentences[spot.sentence]
@@ -116,6 +117,11 @@ def _attributed(drafts: Sequence[Draft], languages: dict[str, str], context: Con
         if better is not None:
             measured[spot.draft] = draft.changed(spot.sentence, places=better[0], support=better[1])
     return measured
+
+
+def _claim(draft: Draft, number: int) -> Claim:
+    neighbours = [place for place in (number - 1, number + 1) if 0 <= place < len(draft.sentences)]
+    return Claim(draft.sentence(number), draft.step["document"], " ".join(map(draft.sentence, neighbours)))
 
 
 def _measured(draft: Draft, languages: dict[str, str], context: Context) -> Draft:

@@ -293,7 +293,7 @@ class SectionOutput(TypedDict):
 
     steps: Annotated[list[Result], add]
     failures: Annotated[list[Failure], add]
-    skipped: Annotated[list[str], add]  # maps that found nothing relevant
+    skipped: Annotated[list[str], add]  # steps that found nothing relevant
     usage: Annotated[Usage, add_usage]
 
 

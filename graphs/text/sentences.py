@@ -25,14 +25,14 @@ _LINE = re.compile(r"\S[^\n]*")
 _SPACE = re.compile(r"\s")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _FENCE = re.compile(r"```|~~~")
+_HEADING_OR_RULE = r"#{1,6}\s|[-=_*~]{3,}[ \t]*$"
 _LONE_LINE = re.compile(
-    r"#{1,6}\s"  # Markdown heading
-    r"|[-=_*~]{3,}[ \t]*$"  # rule
-    r"|\|"  # table row
+    _HEADING_OR_RULE + r"|\|"  # table row
     r"|[^\n|]*\|[^\n|]*\|"
     r"|[^\n\t]*\S[ \t]*\t[^\n\t]*\S\t",
     re.MULTILINE,
 )
+_LONE_LINE_WITHOUT_TABLES = re.compile(_HEADING_OR_RULE, re.MULTILINE)
 _ITEM = re.compile(
     r"[-*+•‣◦▪▫●○◎■□◆◇▶▷►※∙·–—][ \t]"
     r"|\(?(?:\d{1,3}|[A-Za-z]|[ivx]{1,4}|[가나다라마바사아자차카타파하])[.)][ \t]"
@@ -83,24 +83,26 @@ def _blocks(plain: str) -> Iterator[tuple[int, int]]:
     """Spans that no sentence crosses: paragraphs with their wrapped lines, and the lines that stand alone."""
     lines: list[tuple[int, int]] = []
     fenced = False
+    # Looking for the columns of a table takes reading every line to its end.
+    lone = _LONE_LINE if "|" in plain or "\t" in plain else _LONE_LINE_WITHOUT_TABLES
     for match in _LINE.finditer(plain):
         start, end = match.span()
         if lines and plain.find("\n", lines[-1][1] + 1, start) != -1:
-            yield from _paragraph_blocks(plain, lines)
+            yield from _paragraph_blocks(plain, lines, lone)
             lines = []
-        if _FENCE.match(plain, start):
+        if plain[start] in "`~" and _FENCE.match(plain, start):
             fenced = not fenced
-            yield from _paragraph_blocks(plain, lines)
+            yield from _paragraph_blocks(plain, lines, lone)
             lines = []
             yield start, end
         elif fenced:
             yield start, end
         else:
             lines.append((start, end))
-    yield from _paragraph_blocks(plain, lines)
+    yield from _paragraph_blocks(plain, lines, lone)
 
 
-def _paragraph_blocks(plain: str, lines: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+def _paragraph_blocks(plain: str, lines: list[tuple[int, int]], lone: re.Pattern[str]) -> Iterator[tuple[int, int]]:
     """Cut lines without a blank one between them where one ends and the next does not run on."""
     if len(lines) < 2:
         yield from lines
@@ -108,9 +110,9 @@ def _paragraph_blocks(plain: str, lines: list[tuple[int, int]]) -> Iterator[tupl
     # Not the longest line: one URL or one unwrapped paragraph would make every other line look short.
     width = sorted(end - start for start, end in lines)[3 * len(lines) // 4]
     block_start, previous_start, previous_end = lines[0][0], *lines[0]
-    alone = _LONE_LINE.match(plain, previous_start) is not None
+    alone = lone.match(plain, previous_start) is not None
     for start, end in lines[1:]:
-        previous_alone, alone = alone, _LONE_LINE.match(plain, start) is not None
+        previous_alone, alone = alone, lone.match(plain, start) is not None
         if previous_alone or alone or not _runs_on(plain, previous_start, previous_end, start, width):
             yield block_start, previous_end
             block_start = start
@@ -139,6 +141,9 @@ def _runs_on(plain: str, previous_start: int, previous_end: int, start: int, wid
 
 def _cut(plain: str, start: int, end: int, language: str) -> Iterator[tuple[int, int]]:
     """Yield the sentences of one block, which is read a bounded window at a time."""
+    if end - start <= _ASCII_WINDOW_CHARACTERS and _is_single(plain[start : end - 1]):
+        yield start, start + len(plain[start:end].rstrip())
+        return
     position = start
     window_characters = 0
     left = right = -1  # of the sentence that the next piece may still belong to
@@ -177,6 +182,11 @@ def _cut(plain: str, start: int, end: int, language: str) -> Iterator[tuple[int,
             right = until
     if right >= 0:
         yield left, right
+
+
+def _is_single(block: str) -> bool:
+    """Whether a block without its last character has nothing that ends a sentence: a heading, an item, a short turn."""
+    return block.isascii() and "." not in block and "!" not in block and "?" not in block
 
 
 def _is_marker(plain: str, start: int, end: int) -> bool:

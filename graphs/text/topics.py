@@ -12,8 +12,10 @@ from graphs.text.words import terms
 
 READ_CHARACTERS = 4_000  # of the beginning of each document
 WIDTH = 1_024  # hashed terms
-ALIKE = 0.2  # cosine, from which on a document belongs to a topic
+ALIKE = 0.35  # cosine, from which on a document belongs to a topic
+COMMON = 0.5  # of the documents: terms of more tell no topic
 MOST_TOPICS = 128  # every further document joins the topic that is nearest
+ALONE = -1  # the topic of documents that are like no other
 
 Features = NDArray[np.float32]
 
@@ -28,16 +30,15 @@ def features_of(text: str) -> Features:
 
 
 def topics_of(features: Sequence[Features]) -> list[int]:
-    """Return the topic of each document, numbered as they first come.
+    """Return the topic of each document, numbered as they first come; `ALONE` where no other document has it.
 
     One pass (leader clustering, Hartigan 1975): a document joins the topic whose first document is most like it, or
-    begins one. Terms weigh by whole powers of two of their rarity, so that one document more changes little.
+    begins one. Common terms count nothing and all others the same, so that one document more changes little.
     """
     if not features:
         return []
     matrix = np.stack(features)
-    frequency = np.maximum((matrix > 0).sum(axis=0), 1)
-    matrix = matrix * np.floor(np.log2(2.0 * len(features) / frequency))
+    matrix = matrix * ((matrix > 0).sum(axis=0) <= max(1, COMMON * len(features)))
     lengths = np.linalg.norm(matrix, axis=1, keepdims=True)
     matrix = matrix / np.where(lengths > 0, lengths, 1.0)
     leaders = np.zeros((MOST_TOPICS, WIDTH))
@@ -52,7 +53,8 @@ def topics_of(features: Sequence[Features]) -> list[int]:
             leaders[topics] = row
             found.append(topics)
             topics += 1
-    return found
+    sizes = Counter(found)
+    return [topic if sizes[topic] > 1 else ALONE for topic in found]
 
 
 def _place(term: str) -> int:

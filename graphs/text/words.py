@@ -13,7 +13,9 @@ SPACELESS = (
 )
 """The inside of a character class of a regular expression."""
 
-_HANGUL = "\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7ff"
+HANGUL = "\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7ff"
+"""The inside of a character class, too."""
+
 # Vowel signs and accents are not \w, yet they do not end a word.
 _MARKS = "\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0dff"
 
@@ -22,8 +24,8 @@ _NO_WORD_ASCII = {code: None for code in range(128) if not chr(code).isalnum() a
 _ASCII_TERM = re.compile(r"[a-z][a-z0-9]*(?:'[a-z]+)?|\d+(?:[.,]\d+)+|[a-z0-9]+(?:'[a-z]+)?")
 _TERM = re.compile(
     r"\d+(?:[.,]\d+)+"
-    f"|[{SPACELESS}]+|[{_HANGUL}]+"
-    rf"|[^\W_{SPACELESS}{_HANGUL}]+(?:['{_MARKS}]+[^\W_{SPACELESS}{_HANGUL}]+)*[{_MARKS}]*"
+    f"|[{SPACELESS}]+|[{HANGUL}]+"
+    rf"|[^\W_{SPACELESS}{HANGUL}]+(?:['{_MARKS}]+[^\W_{SPACELESS}{HANGUL}]+)*[{_MARKS}]*"
 )
 BREAK = "\0"
 """Stands between texts whose terms are read at once: no part of a word, it changes no form beside it."""
@@ -33,7 +35,7 @@ _NO_TERM_ASCII = {
     code: " " for code in range(128) if not chr(code).isalnum() and chr(code) not in ".,'" and chr(code) != BREAK
 }
 _FORM = re.compile(f"{_TERM.pattern}|{BREAK}")
-_BIGRAM_RUN = re.compile(f"[{SPACELESS}{_HANGUL}]")
+_BIGRAM_RUN = re.compile(f"[{SPACELESS}{HANGUL}]")
 
 STOP_WORDS = frozenset(
     """
@@ -96,7 +98,9 @@ def word_forms(texts: Sequence[str], *, ascii: bool) -> list[str]:
 
 def terms_of(form: str, *, ascii: bool) -> list[str]:
     """The terms of a word out of `word_forms`: none of a stop word, mostly one, or bigrams."""
-    return terms(form) if ascii else _terms_of(form)
+    if ascii and not form.isalpha():
+        return terms(form)
+    return _terms_of(form)
 
 
 def _terms_of(form: str) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, event, select, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, StatementError
 
 from app.store import events, runs
 from app.store.database import Database
@@ -37,10 +37,11 @@ def statements() -> Iterator[list[str]]:
 async def claimed(database: Database) -> Run:
     """A run in its first attempt, or the next attempt of the one that waits."""
     async with database.begin() as session:
-        if not await runs.has_claimable(session, []):
+        driven = list(await session.scalars(select(Run.id).where(Run.status == Status.RUNNING)))
+        if not await runs.has_claimable(session, "worker", [], driven):
             new = Run(id=new_id(), options={}, created_at=now(), attempt=0, documents=0)
             await runs.create(session, new, [])
-        run = await runs.claim(session, "worker", [])
+        run = await runs.claim(session, "worker", [], driven)
     assert run is not None
     return run
 
@@ -236,3 +237,21 @@ async def test_texts_of_any_script_are_told_as_they_are(database: Database) -> N
     async with database.read() as session:
         found = await events.partials(session, run.id, "map")
     assert [event.data["message"] for event, _ in found] == ["절반 \ud83d", "안산"]
+
+
+async def test_an_event_that_could_not_be_written_leaves_no_gap(database: Database) -> None:
+    run = await claimed(database)
+    journal = Journal(database, Notifier(), run.id, run.attempt)
+    await journal.open()
+    journal._append("progress", {"not": {"json"}})
+    on_their_way = [journal.report(report("0.0")), journal.report(report("0.1"))]
+    await asyncio.gather(*filter(None, on_their_way), return_exceptions=True)
+    assert [seq for seq, _, _ in await told(database, run)] == [1]
+    with pytest.raises(StatementError):  # and the run stops
+        journal.report(report("0.2"))
+    with pytest.raises(StatementError):
+        await journal.flush()
+    again = await opened(database, run)
+    again.report(report("0.0"))
+    await again.flush()
+    assert [seq for seq, _, _ in await told(database, run)] == [1, 2, 3]

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, create_engine
 import migrations
 from app.store.migrate import migrate
 from app.store.models import Base
+from tests.model_server import ROOT
 
 ROWS: dict[str, dict[str, Any]] = {
     "runs": {
@@ -45,6 +46,9 @@ ROWS: dict[str, dict[str, Any]] = {
 MIGRATE = "import sys; from app.store.migrate import migrate; sys.stdin.readline(); migrate(sys.argv[1])"
 
 
+SCRIPTS = ScriptDirectory(str(Path(str(migrations.__file__)).parent))
+
+
 def url_of(path: Path) -> str:
     return f"sqlite+aiosqlite:///{path}"
 
@@ -67,6 +71,14 @@ def stored(path: Path, table: str) -> list[dict[str, Any]]:
     with closing(sqlite3.connect(path)) as connection:
         connection.row_factory = sqlite3.Row
         return [dict(row) for row in connection.execute(f"SELECT * FROM {table}")]
+
+
+def insert_rows(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        for table, row in ROWS.items():
+            names, marks = ", ".join(row), ", ".join("?" * len(row))
+            connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", list(row.values()))
+        connection.commit()
 
 
 def schema(path: Path) -> list[str]:
@@ -124,21 +136,42 @@ def test_processes_that_migrate_at_once_leave_one_whole_schema(path: Path, tmp_p
 
 def test_a_database_of_the_first_revision_keeps_its_data(path: Path) -> None:
     migrate(url_of(path), "0001")
-    with closing(sqlite3.connect(path)) as connection:
-        for table, row in ROWS.items():
-            names, marks = ", ".join(row), ", ".join("?" * len(row))
-            connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", list(row.values()))
-        connection.commit()
+    insert_rows(path)
     migrate(url_of(path))
     for table, row in ROWS.items():
         (found,) = stored(path, table)
         assert {name: found.get(name) for name in row} == row
 
 
+@pytest.mark.parametrize("revision", [script.revision for script in SCRIPTS.walk_revisions()][:0:-1])
+def test_a_process_that_is_killed_at_any_statement_leaves_a_whole_database(
+    revision: str, path: Path, tmp_path: Path
+) -> None:
+    migrate(url_of(path), revision)
+    insert_rows(path)
+    command = [sys.executable, "-m", "tests.killed_migrations", str(path), str(tmp_path / "copy.db")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr[-2_000:]
+    assert int(done.stdout) > 5
+
+
+def test_the_size_of_runs_that_were_there_is_known(path: Path) -> None:
+    migrate(url_of(path), "0002")
+    insert_rows(path)
+    migrate(url_of(path))
+    (run,) = stored(path, "runs")
+    assert run["text_bytes"] == len("본문".encode())
+
+
+def test_a_new_database_can_give_room_back(path: Path) -> None:
+    migrate(url_of(path))
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA auto_vacuum").fetchone() == (2,)  # incremental
+
+
 def test_the_migrations_are_one_line_with_one_head() -> None:
-    scripts = ScriptDirectory(str(Path(str(migrations.__file__)).parent))
-    assert len(scripts.get_heads()) == 1
-    assert [script.revision for script in scripts.walk_revisions()][-1] == "0001"
+    assert len(SCRIPTS.get_heads()) == 1
+    assert [script.revision for script in SCRIPTS.walk_revisions()][-1] == "0001"
 
 
 @pytest.mark.parametrize("folder", ["with space", "50% of it", "데이터"])

@@ -1,6 +1,7 @@
 """Real processes from end to end: batches to send, and what may be said of a run whatever happened to its process."""
 
 import json
+import signal
 import sqlite3
 from collections import Counter
 from contextlib import closing
@@ -130,3 +131,16 @@ def attempts_of(data_dir: Path) -> dict[str, int]:
     """How often each run was claimed."""
     with closing(sqlite3.connect(data_dir / "precis.db")) as connection:
         return dict(connection.execute("SELECT id, attempt FROM runs"))
+
+
+def freeze(service: Service) -> bool:
+    """Stop the service, unless it is writing at this moment: it would keep the lock."""
+    service.process.send_signal(signal.SIGSTOP)
+    for name in ("precis.db", "checkpoints.db"):
+        with closing(sqlite3.connect(service.data_dir / name, timeout=0, isolation_level=None)) as connection:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                service.process.send_signal(signal.SIGCONT)
+                return False
+    return True

@@ -5,60 +5,16 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from app.cli import app as cli
 from tests.e2e import attempts_of, story
+from tests.e2e.conftest import Precis, flat
 from tests.model_server import ROOT, ModelServer
 
 SAMPLES = ROOT / "samples"
-
-Precis = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.fixture
-def environment(tmp_path: Path, model_server: ModelServer) -> dict[str, str]:
-    """What the command line is told besides its arguments; the model server is there, but not the default."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith(("PRECIS_", "OPENAI_"))}
-    return own | {
-        "PRECIS_DATA_DIR": str(tmp_path / "data"),
-        "PRECIS_CHUNK_TOKENS": "200",
-        "PRECIS_MODEL": "embedded:extractive",
-        "OPENAI_API_KEY": "test",
-        "OPENAI_BASE_URL": model_server.base_url,
-    }
-
-
-@pytest.fixture
-def precis(environment: dict[str, str]) -> Precis:
-    def run(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "app", *map(str, arguments)],
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-            **options,
-        )
-
-    return run
-
-
-@pytest.fixture
-def town(tmp_path: Path) -> Path:
-    path = tmp_path / "ansan.txt"
-    path.write_text(story("Ansan", 40))
-    return path
-
-
-def flat(text: str) -> str:
-    """Standard error without its line breaks, which depend on the width of the terminal."""
-    return " ".join(text.split())
 
 
 # ---------------------------------------------------------------- what it prints
@@ -257,13 +213,14 @@ try:
 except SystemExit as end:
     assert end.code == 0
 heavy = {"fastapi", "starlette", "langgraph", "langchain_core", "langchain_openai", "openai", "sqlalchemy", "alembic",
-         "numpy", "pydantic", "pydantic_settings", "uvicorn", "tiktoken", "aiohttp", "trafilatura", "asyncio"}
+         "numpy", "pydantic", "pydantic_settings", "uvicorn", "tiktoken", "aiohttp", "trafilatura", "asyncio", "httpx2"}
 print(sorted(heavy & set(sys.modules)), file=sys.stderr)
 """
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
     )
     assert done.stderr.strip() == "[]"
-    for command in cli.registered_commands:
-        assert command.callback is not None
-        assert command.callback.__name__ in done.stdout
+    commands = [command.callback.__name__ for command in cli.registered_commands if command.callback is not None]
+    groups = [str(group.name) for group in cli.registered_groups]
+    assert len(commands) + len(groups) >= 4
+    assert all(name in done.stdout for name in [*commands, *groups])

@@ -2,9 +2,12 @@
 
 import json
 import signal
+import sqlite3
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -110,6 +113,60 @@ def test_an_interrupt_while_a_large_batch_is_planned_ends_it_in_time_too(service
     assert service.process.returncode == 0
     assert time.monotonic() - started < END_SECONDS
     assert "Traceback" not in service.log_path.read_text()
+
+
+@contextmanager
+def write_lock(service: Service) -> Iterator[None]:
+    """Another process writes to the database, and does not come to its end."""
+    with closing(sqlite3.connect(service.data_dir / "precis.db", isolation_level=None, timeout=30)) as outsider:
+        outsider.execute("BEGIN IMMEDIATE")
+        yield
+        outsider.execute("ROLLBACK")
+
+
+def begin_run(service: Service, server: ModelServer) -> str:
+    """Post a batch and return its id when six of its calls have been answered."""
+    server.hold(after=6)
+    with service.client() as client:
+        id = post(client, BATCH)
+        server.wait_for(lambda counts: counts["finished"] == 6 and counts["held"] == 4, 30)
+        wait_until(lambda: client.get(f"/v1/runs/{id}").json()["progress"]["done"] == 6)
+    return id
+
+
+def assert_goes_on(service: Service, server: ModelServer, id: str) -> None:
+    server.release()
+    service.start()
+    with service.client() as client:
+        run = ended(client, id)
+        assert run["status"] == "succeeded"
+        assert_told_once(client, run)
+    assert server.stats()["repeats"] == 0
+
+
+def test_a_locked_database_does_not_keep_the_process_from_ending_in_time(
+    service: Service, model_server: ModelServer
+) -> None:
+    id = begin_run(service, model_server)
+    with write_lock(service):
+        started = time.monotonic()
+        assert service.terminate() == 0
+        assert time.monotonic() - started < END_SECONDS
+    assert "the next start goes on" in service.log_path.read_text()
+    assert_goes_on(service, model_server, id)
+
+
+def test_the_second_signal_ends_the_process_at_once(service: Service, model_server: ModelServer) -> None:
+    id = begin_run(service, model_server)
+    with write_lock(service):
+        service.process.send_signal(signal.SIGTERM)
+        with pytest.raises(subprocess.TimeoutExpired):
+            service.process.wait(0.5)
+        service.process.send_signal(signal.SIGTERM)
+        assert service.process.wait(5) == 128 + signal.SIGTERM
+    assert "the next start goes on" not in service.log_path.read_text()  # it was not the time that ended it
+    service.process.communicate()
+    assert_goes_on(service, model_server, id)
 
 
 def test_a_run_goes_on_when_the_clients_that_wait_and_watch_leave(

@@ -2,16 +2,15 @@
 
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from functools import partial
 
 import pytest
 
-from tests.e2e import Service, assert_told_once, attempts_of, batch, ended, post, story
+from tests.e2e import Service, assert_told_once, attempts_of, batch, ended, freeze, post, story
 from tests.model_server import ModelServer
 from tests.service import wait_until
 
@@ -47,19 +46,6 @@ def frozen(service: Service) -> Iterator[None]:
         yield
     finally:
         service.process.send_signal(signal.SIGCONT)
-
-
-def freeze(service: Service) -> bool:
-    """Stop the service, unless it is writing at this moment: it would keep the lock."""
-    service.process.send_signal(signal.SIGSTOP)
-    for name in ("precis.db", "checkpoints.db"):
-        with closing(sqlite3.connect(service.data_dir / name, timeout=0, isolation_level=None)) as connection:
-            try:
-                connection.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError:
-                service.process.send_signal(signal.SIGCONT)
-                return False
-    return True
 
 
 @pytest.fixture

@@ -6,19 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphs.models.extractive import BatchIndex, Sentence
-from graphs.models.features import (
-    APPARATUS,
-    PROSE,
-    SHORT,
-    WORDLESS,
-    Matrix,
-    centrality,
-    inverse_frequency,
-    kinds,
-    weigh,
-)
+from graphs.models.features import centrality
+from graphs.models.kinds import APPARATUS, PROSE, SHORT, WORDLESS, kinds
+from graphs.models.matrix import inverse_frequency, weigh
+from graphs.models.reading import read, simplified
 from graphs.text.sentences import split_sentences
-from graphs.text.words import count_words
+from graphs.text.words import count_words, terms
 
 BRIDGE = """# The river bridge
 
@@ -226,22 +219,134 @@ def test_turns_of_a_few_words_are_no_candidates_in_a_dialogue() -> None:
 def test_a_reference_list_is_apparatus() -> None:
     text = "We measured the flow of the river.\n\nReferences\n\nLee, A. The flow of rivers. Journal of Water, 2019."
     spans = split_sentences(text)
-    found = kinds(text, spans, [count_words(text[start:end]) for start, end in spans], 6)
+    reading = read([text[start:end] for start, end in spans])
+    found = kinds(text, spans, reading.words, 6, reading.suspects)
     assert found[0] == PROSE
     assert set(found[1:]) == {APPARATUS}
-    assert kinds("Why? !!", [(0, 4), (5, 7)], [1, 0], 6) == [SHORT, WORDLESS]
+    reading = read(["Why?", "!!"])
+    assert kinds("Why? !!", [(0, 4), (5, 7)], reading.words, 6, reading.suspects) == [SHORT, WORDLESS]
 
 
-def test_centrality_equals_that_of_the_full_similarity_matrix() -> None:
-    counts = Matrix.of(["red fox runs", "red fox sleeps", "blue whale sleeps", "fox whale", "lonely word"])
+def test_centrality_is_the_sum_of_the_similarities_to_all_others() -> None:
+    counts = read(["red fox runs", "red fox sleeps", "blue whale sleeps", "fox whale", "lonely word"]).counts
     matrix = weigh(counts, inverse_frequency(counts))
     rows = np.stack([matrix.row(number) for number in range(matrix.height)])
     similar = rows @ rows.T
     np.fill_diagonal(similar, 0.0)
-    degree = similar.sum(axis=1)
-    walk = np.where(degree[:, None] > 0, similar / np.where(degree > 0, degree, 1.0)[:, None], 1.0 / len(rows))
-    weights = np.full(len(rows), 1.0 / len(rows))
-    for _ in range(200):
-        weights = 0.15 / len(rows) + 0.85 * walk.T @ weights
-    assert centrality(matrix) == pytest.approx(weights, abs=1e-4)
-    assert centrality(matrix).sum() == pytest.approx(1.0)
+    assert similar.any()
+    assert centrality(matrix, np.ones(5)) == pytest.approx(similar.sum(axis=1))
+
+
+FERRY = """A ferry has carried people across the lake since the spring of 1911.
+The ferry of the lake was built of oak by two brothers from the village.
+In winter the lake freezes and the ferry is pulled ashore by horses.
+Tickets for the ferry cost the same as a loaf of bread for seventy years.
+The last captain of the ferry retired when the road around the lake was opened."""
+
+VACCINE = """Researchers tested a vaccine against dengue fever in four thousand children.
+The vaccine lowered the number of infections by about sixty percent over two years.
+Children who had been infected before were protected better than the others.
+The trial of the vaccine found no severe side effects in either group.
+A larger trial of the vaccine in five countries begins next year."""
+
+
+def test_each_of_several_unlike_documents_has_its_due() -> None:
+    documents = [*DOCUMENTS, ("ferry", FERRY), ("vaccine", VACCINE)]
+    index = BatchIndex.build(documents)
+    chosen = [index.sentence(number) for number in index.select(all_within(index, documents), 80)]
+    assert {sentence.document for sentence in chosen} == {"bridge", "library", "ferry", "vaccine"}
+    order = [identity for identity, _ in documents]
+    assert [order.index(sentence.document) for sentence in chosen] == sorted(
+        order.index(sentence.document) for sentence in chosen
+    )
+
+
+def test_a_short_document_has_its_due_beside_a_long_one() -> None:
+    long = "\n".join(
+        f"In the year {1900 + number} the town counted {number * 7 + 3} boats of the {kind} fleet in its harbour."
+        for number, kind in enumerate(["herring", "mussel", "salmon", "tuna", "cod"] * 40)
+    )
+    documents = [("long", long), ("short", VACCINE)]
+    index = BatchIndex.build(documents)
+    chosen = [index.sentence(number) for number in index.select(all_within(index, documents), 100)]
+    words = {
+        identity: sum(count_words(text[start:end]) for owner, start, end in chosen if owner == identity)
+        for identity, text in documents
+    }
+    assert words["short"] > 20
+    assert words["long"] > words["short"]
+
+
+def test_long_conversations_are_degraded_and_nothing_else() -> None:
+    turns = [
+        f"{'Anna' if number % 2 else 'Ben'}: I think that we should talk about item number {number} of the long list now."
+        for number in range(300)
+    ]
+    documents = [("meeting", "\n".join(turns)), ("chat", "\n".join(turns[:20])), ("bridge", BRIDGE)]
+    assert BatchIndex.build(documents).degraded == {"meeting": "long_conversation"}
+
+
+def test_sentences_of_navigation_and_copyright_are_no_prose() -> None:
+    lines = [
+        "Home › News › Local",
+        "Please sign in or log in to read all the news of the day.",
+        "무단 전재 및 재배포를 금지한다는 점을 알려 드립니다.",
+        "The council voted on Monday to repair the old river bridge before the winter.",
+        "This is a work of the United States Government and is in the public domain in the United States (17 U.S.C. 105).",
+        "© 2024 The Authors, published by the society of river engineers in Ansan.",
+        "See doi:10.1000/182 and arXiv:1234.5678 for all the details of the method.",
+        "The mayor said that the right to sign in the name of the town was hers, and that all members had agreed to it.",
+    ]
+    reading = read(lines)
+    text = "\n".join(lines)
+    starts = [text.index(line) for line in lines]
+    spans = [(start, start + len(line)) for start, line in zip(starts, lines, strict=True)]
+    found = kinds(text, spans, reading.words, 6, reading.suspects)
+    assert found == [APPARATUS, APPARATUS, APPARATUS, PROSE, APPARATUS, APPARATUS, APPARATUS, PROSE]
+
+
+@given(st.lists(st.text(), max_size=5))
+@settings(deadline=None)
+def test_what_is_read_of_sentences_is_what_their_own_words_are(texts: list[str]) -> None:
+    reading = read(texts)
+    assert reading.words.tolist() == [count_words(text) for text in texts]
+    assert reading.counts.height == len(texts)
+    for number, text in enumerate(texts):
+        start, stop = reading.counts.starts[number : number + 2]
+        assert reading.counts.values[start:stop].sum() == len(terms(text))
+
+
+TYPOGRAPHIC = [
+    "it’s",
+    "“bridge”",
+    "old—new",
+    "wait…",
+    "…",
+    "naïve",
+    "다리",
+    "1,200",
+    "3–5",
+    "’tis",
+    "•",
+    "‘so’",
+    "the end.",
+]
+
+
+@given(st.lists(st.sampled_from(TYPOGRAPHIC)), st.sampled_from([" ", "\u00a0", "\n"]))
+def test_simplified_text_has_the_same_terms_and_words_at_the_same_places(words: list[str], space: str) -> None:
+    text = space.join(words)
+    plain = simplified(text)
+    assert len(plain) == len(text)
+    assert terms(plain) == terms(text)
+    assert count_words(plain) == count_words(text)
+
+
+def test_more_terms_than_are_told_apart_share_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("graphs.models.reading.MOST_TERMS", 8)
+    monkeypatch.setattr("graphs.models.reading.REMEMBERED_FORMS", 4)
+    texts = [f"word{number} other{number} thing{number}" for number in range(50)]
+    reading = read(texts)
+    assert reading.counts.width == 8
+    assert read(texts).counts.columns.tolist() == reading.counts.columns.tolist()
+    assert reading.counts.transposed_times(np.ones(50)).sum() == 150

@@ -86,7 +86,9 @@ def prompt_size(messages: Messages, counter: TokenCounter) -> int:
     return sum(counter.count([content for _, content in messages])) + PROTOCOL_TOKENS
 
 
-async def sizes_at_worst(plan: Plan, author: ChatAuthor, counter: TokenCounter, filler: str) -> list[tuple[Step, int]]:
+async def sizes_at_worst(
+    plan: Plan, author: ChatAuthor, counter: TokenCounter, filler: str, cited: int = 39
+) -> list[tuple[Step, int]]:
     """Return each step with the tokens of its prompt when every answer beneath is as long as it may be."""
     longest: dict[int, str] = {}
     found = []
@@ -97,7 +99,7 @@ async def sizes_at_worst(plan: Plan, author: ChatAuthor, counter: TokenCounter, 
                 limit = lower["max_tokens"]
                 if limit not in longest:
                     longest[limit] = text_of(limit, filler, counter)
-                cites = [Cited(number=number, document="d0", start=0, end=1) for number in range(1, 40)]
+                cites = [Cited(number=number, document="d0", start=0, end=1) for number in range(1, cited + 1)]
                 written = Written(Answer(longest[limit], key="k"), cites)
                 below.append((result_of(lower, written), written.answer))
         if step["kind"] != "verbatim":
@@ -118,6 +120,20 @@ async def test_no_prompt_exceeds_the_bound_of_its_step_however_long_the_answers_
         return
     author = author_of(model, documents, options)
     for step, size in await sizes_at_worst(plan, author, token_counter(model), filler):
+        assert size <= step["prompt_tokens"], step
+
+
+@pytest.mark.parametrize("filler", ["[1-8][9-16][200-207]", " [701][702]", "[1-8] a [300-307] b"])
+@pytest.mark.parametrize("model", ["openai:gpt-4o", "openai:qwen3:8b"])
+@pytest.mark.parametrize("strategy", ["map_reduce", "refine"])
+async def test_partials_full_of_numbers_stay_within_the_bounds_also_when_the_numbers_grow_to_thousands(
+    filler: str, model: str, strategy: Any
+) -> None:
+    documents = batch([("en", 60, "Report")] * 40)
+    options = Options(strategy=strategy, length="long")
+    plan = make_plan(documents, options, model_facts(model, 128_000), 400)
+    author = author_of(model, documents, options)
+    for step, size in await sizes_at_worst(plan, author, token_counter(model), filler, cited=800):
         assert size <= step["prompt_tokens"], step
 
 
@@ -237,7 +253,8 @@ def test_every_round_of_merges_leaves_fewer_partials_and_counts_each_source_once
         assert steps[document["top"]]["source_words"] == document["words"]
     if plan["final"]:
         highest = max(depth_of(plan, document["top"]) for document in plan["documents"])
-        assert depth_of(plan, plan["final"]) <= highest + math.ceil(math.log2(len(plan["documents"])))
+        # Of four that are cut by their contents, three are left at worst.
+        assert depth_of(plan, plan["final"]) <= highest + math.ceil(math.log(len(plan["documents"]), 4 / 3)) + 1
         assert steps[plan["final"]]["source_words"] == sum(document["words"] for document in plan["documents"])
     for step in steps.values():
         if step["kind"] == "merge" and not step["is_summary"]:

@@ -1,0 +1,145 @@
+"""What kind of text a document is, and how much each feature of a sentence counts in it.
+
+The weights were tuned on half of some two hundred English and Korean documents with reference summaries;
+`bench/quality.py` reports both halves.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from graphs.text.words import HANGUL, SPACELESS
+
+_DENSE = re.compile(f"[{SPACELESS}{HANGUL}]")
+_LETTER = re.compile(r"[^\W\d_]")
+_SPEAKER = re.compile(r"[^\n:.!?]{1,40}:[ \t]")
+_LINE = re.compile(r"\S[^\n]*")
+_QUOTE = re.compile('["“”«»「『]')
+
+_SAMPLE = 500  # sentences that are looked at for quotation marks
+_LONG = 120  # sentences: more than any article has
+_STORY = 250
+_STORY_QUOTES = 0.2  # of the sentences of a story have quotation marks, at least
+_STORY_PERSONS = 0.15  # and so many an I, we or you: reports quote too
+_MEETING = 200  # sentences of a conversation from which no few of them say what it came to
+_REVIEWS = 10  # documents
+_REVIEW_SENTENCES = 20  # of the median one
+_REVIEW_LIKENESS = 0.06  # mean cosine between the documents of a set about one thing, even short ones
+
+
+class Weights(NamedTuple):
+    """How much each feature counts for a genre; features reach from 0 to 1, and their sum is scaled so again."""
+
+    lexrank: float = 0.6
+    """Likeness to all other sentences, by TF-IDF (see `features.centrality`)."""
+    textrank: float = 0.0
+    """The same by the number of shared terms, which favours long sentences."""
+    frequency: float = 0.4
+    """How often its terms come in the whole text, in the mean: what it says is what the text is about."""
+    agreement: float = 0.0
+    """How many other documents have its terms."""
+    position: float = 0.0
+    slope: float = 0.5
+    """Position counts as (1 + index) ** -slope."""
+    persons: float = -0.5
+    """The share of "I", "you", "okay" among its words: talk rather than matter."""
+    numbers: float = -0.2
+    """Numbers, up to three: a detail rather than the gist."""
+    redundancy: float = 0.5
+    """What is taken off for its greatest similarity to a sentence that is already chosen (MMR)."""
+    novelty: float = 0.2
+    """What is given for frequent terms that no chosen sentence has (submodular coverage)."""
+    least_words: int = 6
+    """Shorter sentences are left out while there are others."""
+    spread: bool = False
+    """Whether equal parts of the document get equal parts of the words."""
+
+
+ARTICLE = Weights(position=1.8)
+DENSE_ARTICLE = Weights(
+    lexrank=0.0,
+    textrank=1.0,
+    frequency=0.0,
+    position=0.3,
+    slope=1.0,
+    persons=0.0,
+    numbers=0.0,
+    redundancy=1.0,
+    novelty=0.0,
+    least_words=4,
+)
+LONG = Weights(position=1.4)
+NARRATIVE = Weights(least_words=10, spread=True)
+DIALOGUE = Weights(position=0.6, least_words=16)
+MULTI = Weights(lexrank=0.3, agreement=0.5, position=0.9, persons=-0.3, numbers=-0.3, redundancy=0.8)
+REVIEWS = Weights(lexrank=0.3, frequency=0.7, position=0.1, persons=-0.6, redundancy=0.2, novelty=0.4)
+
+
+class Look(NamedTuple):
+    """What a genre is told by."""
+
+    text: str
+    spans: Sequence[tuple[int, int]]
+    persons: float
+    """The share of sentences with an I, we or you."""
+
+
+def is_dense(text: str) -> bool:
+    """Whether most letters are Hangul, Kana, Han or Thai, where fewer characters and words say as much."""
+    sample = text[:5_000]
+    return not sample.isascii() and 2 * len(_DENSE.findall(sample)) > len(_LETTER.findall(sample))
+
+
+def is_dialogue(text: str) -> bool:
+    """Whether more than half of the first lines begin with the name of a speaker and a colon."""
+    lines = [match.start() for match in _LINE.finditer(text[:100_000])]
+    return len(lines) >= 4 and 2 * sum(_SPEAKER.match(text, start) is not None for start in lines) > len(lines)
+
+
+def quoted_share(text: str, spans: Sequence[tuple[int, int]]) -> float:
+    """The share of sentences that hold a quotation mark, in an even sample of them."""
+    sample = spans[:: 1 + len(spans) // _SAMPLE]
+    return sum(_QUOTE.search(text, start, end) is not None for start, end in sample) / max(1, len(sample))
+
+
+def genre(look: Look) -> Weights:
+    """The weights for choosing within one document, by what it looks like."""
+    dense = is_dense(look.text)
+    sentences = len(look.spans)
+    if is_dialogue(look.text):
+        found = DIALOGUE
+    elif (
+        sentences > _STORY
+        and quoted_share(look.text, look.spans) > _STORY_QUOTES
+        and (dense or look.persons > _STORY_PERSONS)
+    ):
+        found = NARRATIVE
+    elif sentences > _LONG:
+        found = LONG
+    else:
+        return DENSE_ARTICLE if dense else ARTICLE
+    # Half the words say as much where Korean particles and endings stand inside the word.
+    return found._replace(least_words=(found.least_words + 2) // 2) if dense else found
+
+
+def batch_genre(genres: Sequence[Weights], sizes: Sequence[int], likeness: float) -> Weights:
+    """The weights for choosing across documents, by their genres, numbers of sentences and mean likeness."""
+    if genres and all(is_talk(found) for found in genres):
+        return DIALOGUE
+    few = sorted(sizes)[len(sizes) // 2] <= _REVIEW_SENTENCES if sizes else False
+    if few and len(sizes) >= _REVIEWS and likeness >= _REVIEW_LIKENESS:
+        return REVIEWS
+    return MULTI
+
+
+def is_talk(found: Weights) -> bool:
+    """Whether the weights are those of a conversation, in any script."""
+    return found._replace(least_words=DIALOGUE.least_words) == DIALOGUE
+
+
+def is_long_talk(found: Weights, sentences: int) -> bool:
+    """Whether it is a conversation so long that sentences out of it are known to summarise it poorly.
+
+    The best possible choice shares half as much with what people write of meetings as with what they write of articles.
+    """
+    return is_talk(found) and sentences > _MEETING

@@ -1,0 +1,121 @@
+"""Sparse matrices of sentences and terms, in plain numpy arrays."""
+
+from typing import NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+Numbers = NDArray[np.int64]
+Values = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+
+class Matrix(NamedTuple):
+    """A sparse matrix by rows. Row i holds `values[starts[i]:starts[i + 1]]` in the columns of the same places."""
+
+    starts: Numbers
+    """Shape (rows + 1,)."""
+    rows: Numbers
+    columns: Numbers
+    values: Values
+    """Shape (non-zero,) each, ordered by row, then column."""
+    width: int
+    """The number of columns."""
+
+    @classmethod
+    def counted(cls, rows: Numbers, columns: Numbers, height: int, width: int) -> Self:
+        """How often each pair of a row and a column comes."""
+        width = max(1, width)
+        cells, counts = np.unique(rows * width + columns, return_counts=True)
+        rows, columns = np.divmod(cells, width)
+        starts = np.searchsorted(rows, np.arange(height + 1))
+        return cls(starts.astype(np.int64), rows, columns, counts.astype(np.float64), width)
+
+    def head(self, height: int) -> Self:
+        """The first rows."""
+        stop = int(self.starts[height])
+        columns, values = self.columns[:stop], self.values[:stop]
+        return self._replace(starts=self.starts[: height + 1], rows=self.rows[:stop], columns=columns, values=values)
+
+    def row(self, number: int) -> Values:
+        """One row with its zeros: shape (width,)."""
+        start, stop = int(self.starts[number]), int(self.starts[number + 1])
+        return _sums(self.columns[start:stop], self.values[start:stop], self.width)
+
+    def picked(self, numbers: Numbers) -> Self:
+        """The rows of these numbers, in their order."""
+        starts = self.starts[numbers]
+        sizes = self.starts[numbers + 1] - starts
+        offsets = np.concatenate([[0], np.cumsum(sizes)])
+        cells = np.arange(int(offsets[-1])) + np.repeat(starts - offsets[:-1], sizes)
+        rows = np.repeat(np.arange(len(numbers)), sizes)
+        return self._replace(starts=offsets, rows=rows, columns=self.columns[cells], values=self.values[cells])
+
+    @property
+    def height(self) -> int:
+        """The number of rows."""
+        return len(self.starts) - 1
+
+    def times(self, vector: Values) -> Values:
+        """The product with a vector of shape (width,): shape (height,)."""
+        return _sums(self.rows, self.values * vector[self.columns], self.height)
+
+    def transposed_times(self, vector: Values) -> Values:
+        """The product of the transpose with a vector of shape (height,): shape (width,)."""
+        return _sums(self.columns, self.values * vector[self.rows], self.width)
+
+    def scaled(self, by_row: Values) -> Self:
+        """Each row times its own factor."""
+        return self._replace(values=self.values * by_row[self.rows])
+
+    def squares(self) -> Values:
+        """The squared length of each row."""
+        return _sums(self.rows, self.values**2, self.height)
+
+    def apart(self, groups: Numbers) -> Self:
+        """The matrix whose rows share a column only within their group: products stay inside the groups."""
+        cells, columns = np.unique(groups[self.rows] * self.width + self.columns, return_inverse=True)
+        return self._replace(columns=columns.astype(np.int64), width=max(1, len(cells)))
+
+
+def inverse_frequency(counts: Matrix) -> Values:
+    """log((1 + N) / (1 + df)) + 1 for each term over N sentences (Spärck Jones 1972, smoothed): shape (width,)."""
+    frequency = np.bincount(counts.columns, minlength=counts.width)
+    return np.asarray(np.log((1.0 + counts.height) / (1.0 + frequency)) + 1.0, dtype=np.float64)
+
+
+def weigh(counts: Matrix, inverse: Values) -> Matrix:
+    """(1 + log tf) * idf with rows of length one (Salton & Buckley 1988)."""
+    weighed = counts._replace(values=(1.0 + np.log(counts.values)) * inverse[counts.columns])
+    length = np.sqrt(weighed.squares())
+    return weighed.scaled(1.0 / np.where(length > 0.0, length, 1.0))
+
+
+def overlap(counts: Matrix) -> Matrix:
+    """Rows whose products are |a & b| / (2 sqrt(log |a| log |b|)), near the |a & b| / (log |a| + log |b|) of TextRank.
+
+    The geometric instead of the arithmetic mean of the logarithms makes it a product of sparse rows; one is added to
+    each length, so that a sentence of one term has a logarithm to divide by.
+    """
+    sizes = np.diff(counts.starts).astype(np.float64)
+    factors = 1.0 / np.sqrt(2.0 * np.log(np.maximum(sizes, 1.0) + 1.0))
+    return counts._replace(values=np.ones_like(counts.values)).scaled(factors)
+
+
+def scale(values: Values, prose: Values, groups: Numbers) -> Values:
+    """Values moved so that prose reaches from 0 to 1 within each group, others cut there; 0 where all are the same.
+
+    `prose` is 1 for a sentence that is prose, else 0.
+    """
+    own = prose > 0
+    size = int(groups.max()) + 1 if len(groups) else 0
+    low, high = np.full(size, np.inf), np.full(size, -np.inf)
+    np.minimum.at(low, groups[own], values[own])
+    np.maximum.at(high, groups[own], values[own])
+    flat = high - low <= 1e-12 * np.abs(high)
+    low, width = np.where(flat, 0.0, low), np.where(flat, 1.0, high - low)
+    return np.where(flat[groups], 0.0, np.clip((values - low[groups]) / width[groups], 0.0, 1.0))
+
+
+def _sums(places: Numbers, values: Values, size: int) -> Values:
+    return np.asarray(np.bincount(places, values, minlength=size), dtype=np.float64)

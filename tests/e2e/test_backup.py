@@ -1,0 +1,109 @@
+"""A backup is whole whenever it is made, and a service goes on from it as if nothing had been."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+import threading
+from contextlib import closing
+from pathlib import Path
+
+from app.store.migrate import migrate
+from tests.e2e import Service, assert_told_once, batch, ended, post, result_of
+from tests.model_server import ModelServer
+
+TOWNS = ("Ansan", "Busan", "Chuncheon", "Daegu", "Eumseong", "Gimpo")
+
+
+def precis(data_dir: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("PRECIS_", "OPENAI_"))}
+    return subprocess.run(
+        [sys.executable, "-m", "app", *map(str, arguments)],
+        env=own | {"PRECIS_DATA_DIR": str(data_dir)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def service_of(data_dir: Path, server: ModelServer) -> Service:
+    settings = {"OPENAI_API_KEY": "test", "OPENAI_BASE_URL": server.base_url}
+    return Service(data_dir, chunk_tokens=200, concurrency=4, **settings)
+
+
+def test_backups_made_while_runs_go_on_lead_to_the_same_end(tmp_path: Path, model_server: ModelServer) -> None:
+    model_server.latency(0.01)
+    with service_of(tmp_path / "data", model_server) as service:
+        model_server.hold(after=15)
+        with service.client() as client:
+            ids = [post(client, batch(town, sentences=40)) for town in TOWNS]
+            model_server.wait_for(lambda counts: counts["finished"] == 15 and counts["held"] > 0, 30)
+            backups = []
+            for number in range(2):
+                backups.append(tmp_path / f"backup{number}.db")
+                done = precis(service.data_dir, "backup", backups[-1])
+                assert done.returncode == 0, done.stderr
+                assert "holds the database" in done.stderr
+                model_server.release()
+            runs = [ended(client, id) for id in ids]
+        service.kill()
+    assert [run["status"] for run in runs] == ["succeeded"] * len(TOWNS)
+    for backup in backups:
+        with closing(sqlite3.connect(backup)) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+            assert {row[0] for row in connection.execute("SELECT id FROM runs")} == set(ids)
+    with closing(sqlite3.connect(backups[0])) as connection:
+        assert {row[0] for row in connection.execute("SELECT status FROM runs")} == {"running"}
+
+    elsewhere = tmp_path / "elsewhere"
+    done = precis(elsewhere, "restore", backups[0])
+    assert done.returncode == 0, done.stderr
+    before = model_server.stats()["finished"]
+    with service_of(elsewhere, model_server) as service, service.client() as client:
+        for run in runs:
+            again = ended(client, run["id"])
+            assert result_of(again) == result_of(run)
+            assert_told_once(client, again)
+    assert model_server.stats()["finished"] == before + before - 15  # what the backup had was not paid again
+
+
+def test_a_backup_goes_on_while_another_process_writes_without_pause(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    with Service(data_dir) as service:
+        stop = threading.Event()
+        posted: list[str] = []
+
+        def write() -> None:
+            with service.client() as client:
+                while not stop.is_set():
+                    posted.append(post(client, batch("Ansan", sentences=4, model="embedded:extractive")))
+
+        writing = threading.Thread(target=write)
+        writing.start()
+        try:
+            done = precis(data_dir, "backup", tmp_path / "copy.db")
+        finally:
+            stop.set()
+            writing.join()
+        assert done.returncode == 0, done.stderr
+    with closing(sqlite3.connect(tmp_path / "copy.db")) as connection:
+        kept = [row[0] for row in connection.execute("SELECT id FROM runs ORDER BY id")]
+        without = "SELECT count(*) FROM runs WHERE id NOT IN (SELECT run_id FROM documents)"
+        assert connection.execute(without).fetchone() == (0,)
+    assert kept == posted[: len(kept)]  # those accepted by then, and no other
+
+
+def test_the_command_line_overwrites_nothing_and_says_why(tmp_path: Path) -> None:
+    copy = tmp_path / "copy.db"
+    done = precis(tmp_path / "data", "backup", copy)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "There is no database at" in done.stderr
+    migrate(f"sqlite:///{tmp_path / 'data' / 'precis.db'}")
+    copy.write_text("precious")
+    for arguments in (["backup", copy], ["restore", copy]):
+        done = precis(tmp_path / "data", *arguments)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "is there already" in done.stderr
+        assert "Traceback" not in done.stderr
+    assert copy.read_text() == "precious"

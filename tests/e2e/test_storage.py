@@ -1,0 +1,130 @@
+"""A full disk and a locked database make runs wait: nothing fails, nothing is lost, and reading goes on."""
+
+import ctypes
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.e2e import Service, assert_told_once, batch, ended, post
+from tests.model_server import ModelServer
+from tests.service import wait_until
+
+IN_FLIGHT = 4  # calls
+DISK_BYTES = 8 * 1024 * 1024
+TOWNS = ("Ansan", "Busan", "Chuncheon")
+
+
+@contextmanager
+def mounted(path: Path) -> Iterator[Path]:
+    """A small file system of its own; skips the test by name where none may be mounted."""
+    path.mkdir()
+    system = ctypes.CDLL(None, use_errno=True)
+    options = f"size={DISK_BYTES}".encode()
+    if system.mount(b"tmpfs", os.fsencode(path), b"tmpfs", 0, options):
+        pytest.skip(f"no file system can be mounted here: {os.strerror(ctypes.get_errno())}")
+    try:
+        yield path
+    finally:
+        wait_until(lambda: system.umount2(os.fsencode(path), 0) == 0)
+
+
+def service_of(data_dir: Path, server: ModelServer) -> Service:
+    settings = {"OPENAI_API_KEY": "test", "OPENAI_BASE_URL": server.base_url}
+    service = Service(data_dir, chunk_tokens=200, concurrency=IN_FLIGHT, **settings)
+    service.log_path = data_dir.parent.parent / "service.log"
+    return service
+
+
+def fill(path: Path) -> None:
+    """Leave not one byte on the disk."""
+    with path.open("wb", buffering=0) as file:
+        for size in (1 << 16, 1 << 8, 1):
+            try:
+                while True:
+                    file.write(b"x" * size)
+            except OSError:
+                pass
+
+
+def assert_whole(database: Path) -> None:
+    with closing(sqlite3.connect(database)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+@pytest.mark.timeout(600)
+def test_a_full_disk_makes_runs_wait_and_loses_nothing(tmp_path: Path, model_server: ModelServer) -> None:
+    with mounted(tmp_path / "disk") as disk, service_of(disk / "data", model_server) as service:
+        model_server.hold(after=6)
+        with service.client() as client:
+            ids = [post(client, batch(town, sentences=60)) for town in TOWNS]
+            model_server.wait_for(lambda counts: counts["finished"] == 6 and counts["held"] == IN_FLIGHT, 30)
+            fill(disk / "filler")
+            before = model_server.stats()["calls"]
+            model_server.release()
+            wait_until(lambda: "wait" in service.log_path.read_text(), 60)
+            time.sleep(3)  # in which it would go on to call, if it did
+            # Those in flight came to their end, and at most as many were begun before the first write failed.
+            assert model_server.stats()["calls"] - before <= 2 * IN_FLIGHT
+            for id in ids:
+                assert client.get(f"/v1/runs/{id}").json()["status"] in ("queued", "running")
+            refused = client.post("/v1/runs", json=batch("Daegu", sentences=4))
+            assert refused.status_code == 503
+            assert refused.json()["type"] == "urn:precis:problem:storage-unavailable"
+            assert int(refused.headers["Retry-After"]) > 0
+            assert client.get("/readyz").status_code in (200, 503)
+            (disk / "filler").unlink()
+            for id in ids:
+                run = ended(client, id)
+                assert run["status"] == "succeeded", run["error"]
+                assert_told_once(client, run)
+        assert model_server.stats()["repeats"] <= 2 * IN_FLIGHT
+        service.kill()
+        for name in ("precis.db", "checkpoints.db"):
+            assert_whole(disk / "data" / name)
+
+
+@pytest.mark.parametrize("seconds", [5, pytest.param(30, marks=pytest.mark.soak)])
+@pytest.mark.timeout(300)
+def test_an_outsider_who_holds_the_write_lock_costs_time_and_no_run(
+    seconds: float, tmp_path: Path, model_server: ModelServer
+) -> None:
+    model_server.latency(0.05)
+    (tmp_path / "here").mkdir()
+    with service_of(tmp_path / "here" / "data", model_server) as service, service.client() as client:
+        model_server.hold(after=10)
+        ids = [post(client, batch(town, sentences=60)) for town in TOWNS]
+        model_server.wait_for(lambda counts: counts["finished"] == 10 and counts["held"] > 0, 30)
+        outsider = sqlite3.connect(service.data_dir / "precis.db", timeout=30, isolation_level=None)
+        with closing(outsider):
+            outsider.execute("BEGIN IMMEDIATE")
+            model_server.release()
+            latencies = read_for(seconds, client, ids)  # every answer comes while the lock is held
+            outsider.execute("ROLLBACK")
+        for id in ids:
+            run = ended(client, id)
+            assert run["status"] == "succeeded", run["error"]
+            assert_told_once(client, run)
+    assert model_server.stats()["repeats"] == 0
+    latencies.sort()
+    p99 = latencies[int(len(latencies) * 0.99)]
+    print(f"\n{len(latencies)} reads while the database was locked: p99 {p99 * 1_000:.0f} ms")
+
+
+def read_for(seconds: float, client: httpx.Client, ids: list[str]) -> list[float]:
+    """Read runs for so long, and return how many seconds each answer took."""
+    latencies = []
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        for path in ("/v1/runs", *[f"/v1/runs/{id}" for id in ids], f"/v1/runs/{ids[0]}/chunks"):
+            began = time.monotonic()
+            assert client.get(path).status_code == 200
+            latencies.append(time.monotonic() - began)
+        time.sleep(0.02)
+    assert len(latencies) > len(ids)
+    return latencies
