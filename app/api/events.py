@@ -30,8 +30,9 @@ class TreeDocument(Told):
 class StepOut(Told):
     """A call that has ended."""
 
-    kind: Literal["map", "collapse", "reduce", "facet"]
-    """It read a chunk, merged partial summaries, made the last merge, or asked for a facet (`facet` names it)."""
+    kind: Literal["map", "collapse", "reduce", "facet", "review"]
+    """It read a chunk, merged partial summaries, made the last merge, asked for a facet (`facet` names it), or looked
+    at what was written."""
     document: str | None
     """The document's id; null: it is about the whole batch."""
     part: int
@@ -89,7 +90,7 @@ class PlannedEvent(Told):
 
 
 class ProgressEvent(Told):
-    """`progress`: how far the run is; at most four a second. Without an `id` when only the gate has changed."""
+    """`progress`: how far the run is; at most four a second. Without an `id` when it tells of no further step."""
 
     progress: ProgressOut
     """As of the newest step."""
@@ -98,7 +99,7 @@ class ProgressEvent(Told):
     steps: list[StepOut]
     """The calls that have ended since the event before, oldest first."""
     gate: GateNow | None
-    """Null when another process drives the run."""
+    """Null when the run has ended, or another process drives it."""
 
 
 class DocumentEvent(Told):
@@ -143,6 +144,7 @@ class Gathered:
         self.counts = counts  # `progress` and `run_usage`
         self._steps: list[dict[str, Any]] = []
         self.seq = 0  # of the newest
+        self.is_ahead = False  # of what the last `progress` has told
 
     def __bool__(self) -> bool:
         return bool(self._steps)
@@ -151,6 +153,7 @@ class Gathered:
         """Add the data of a `progress` row."""
         self.seq = seq
         self.count(data)
+        self.is_ahead = True
         self._steps.append({name: data[name] for name in SHOWN if name in data} | {"level": data.get("level", 0)})
 
     def count(self, data: dict[str, Any]) -> None:

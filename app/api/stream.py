@@ -103,17 +103,18 @@ async def _told(run: Run, services: Services, seq: int) -> AsyncIterator[bytes]:
         except SQLAlchemyError as error:  # the client comes back for what is left
             logger.error("the stream of run %s breaks off: %s", run.id, error)
             return
-        before, gate = gate, _gate(run, services)
+        is_over = bool(rows) and rows[-1].type == events.FINISHED
+        before, gate = gate, None if is_over else _gate(run, services)
         for sent in _events(rows, gathered, gate):
             yield sent
         if rows:
             seq, sent_at = rows[-1].seq, time.monotonic()
-            if rows[-1].type == events.FINISHED:
+            if is_over:
                 return
         elif has_ended:
             return
         elif gate and gate != before and gathered.is_planned:
-            yield _progress(gathered, gate, None)
+            yield _progress(gathered, gate)
             sent_at = time.monotonic()
         elif time.monotonic() - sent_at >= KEEP_ALIVE_SECONDS:
             yield KEEPALIVE_COMMENT
@@ -137,8 +138,8 @@ def _events(rows: Sequence[Row[int, str, str]], gathered: Gathered, gate: dict[s
         if type == "progress":
             gathered.add(seq, json.loads(data))
         elif type == events.FINISHED:
-            if gathered:
-                yield _progress(gathered, gate, gathered.seq)
+            if gathered.is_ahead:
+                yield _progress(gathered, gate)
             yield _event(type, data, seq)
         elif type == "document" or gathered:
             yield _event(type, to_json(json.loads(data) | {"steps": gathered.take()}), seq)
@@ -146,12 +147,16 @@ def _events(rows: Sequence[Row[int, str, str]], gathered: Gathered, gate: dict[s
             if '"run_usage"' in data:
                 gathered.count(json.loads(data))
             yield _event(type, data, seq)
-    if gathered:
-        yield _progress(gathered, gate, gathered.seq)
+    if gathered.is_ahead:
+        yield _progress(gathered, gate)
 
 
-def _progress(gathered: Gathered, gate: dict[str, Any] | None, seq: int | None) -> bytes:
-    return _event("progress", to_json(gathered.counts | {"steps": gathered.take(), "gate": gate}), seq)
+def _progress(gathered: Gathered, gate: dict[str, Any] | None) -> bytes:
+    steps = gathered.take()
+    gathered.is_ahead = False
+    return _event(
+        "progress", to_json(gathered.counts | {"steps": steps, "gate": gate}), gathered.seq if steps else None
+    )
 
 
 def _event(type: str, data: str, seq: int | None) -> bytes:

@@ -11,7 +11,7 @@ const LATER = ["facets", "categories", "audience", "instructions", "scope", "wor
 const CRAFT = ["strategy", "group_by", "verify", "unsupported"];
 const LAST = ["min_coverage", "budget"];
 const LONG_TEXT = 300; // characters: an option that takes more gets more room
-const FEW = 4; // choices that stand side by side
+const FEW = 3; // choices that stand side by side, on a small phone too
 const FACETS = ["key_terms", "questions", "entities", "action_items", "sentiment", "categories", "synthesis"];
 const LANGUAGES = ["auto", "en", "ko", "ja", "zh", "de", "fr", "es"];
 

@@ -97,6 +97,9 @@ def test_the_events_tell_the_run_from_queued_to_finished_in_order(client: httpx.
 def assert_whole(told: list[Event], seen: int = 0) -> None:
     """Assert that a client that had seen so much was told all the rest, once and in order."""
     for event in told:
+        if event.id is None:  # a progress that tells of no further step
+            assert (event.type, event.data["steps"]) == ("progress", [])
+            continue
         seen += len(event.data.get("steps", [])) + (event.type != "progress")
         assert event.id == seen, event
     assert [event.type for event in told].count("finished") == 1
@@ -288,3 +291,10 @@ def test_a_service_that_stops_says_goodbye_to_its_streams(tmp_path: Path, model_
     assert {event.type for event in between} <= {"progress"}
     assert goodbye.type == "goodbye"
     assert goodbye.id is None  # it is no event of the run
+
+
+def test_the_last_progress_counts_every_call_also_where_a_document_tells_of_it(client: httpx.Client) -> None:
+    told = watch(client, post(client, ENGLISH))
+    assert [event.type for event in told] == ["queued", "planned", "document", "progress", "finished"]
+    assert [step["kind"] for step in told[2].data["steps"]] == ["map"]
+    assert (told[3].data["progress"]["done"], told[3].data["progress"]["total"]) == (1, 1)

@@ -76,6 +76,9 @@ def events_of(client: httpx.Client, id: str) -> list[Json]:
         fields = dict(line.partition(": ")[::2] for line in block.splitlines() if ": " in line)
         if "data" in fields:
             data = json.loads(fields["data"])
+            if "id" not in fields:
+                assert (fields["event"], data["steps"]) == ("progress", [])
+                continue
             told = [{"type": "progress", "data": step} for step in data.pop("steps", [])]
             if fields["event"] == "progress":
                 told[-1]["progress"] = data["progress"]
