@@ -174,7 +174,8 @@ def answer(call: Call) -> str:
     if statements := STATEMENT.findall(text):
         return "\n".join(_verdict(*statement) for statement in statements)[:size]
     tail = f" (ref {call.digest[:8].translate(LETTERS)})"
-    wanted = next((found for said in reversed(call.texts) if (found := ASKED_WORDS.search(said))), None)
+    asked = (found for said in reversed(call.texts) for found in [*ASKED_WORDS.finditer(said)][-1:])
+    wanted = next(asked, None)  # the last: what stands before it may be material
     if wanted and size >= 4 * len(tail):
         return _as_asked(text, int(wanted[1]), size, tail)
     parts = (_words(text[:WINDOW]), _words(_after_border(text, len(text) // 2)), _words(_last_sentence(text)))

@@ -14,6 +14,9 @@ LONGEST_RANGE = 8  # sentences that one "[3-7]" may stand for; who cites more ci
 _NUMBERS = r"\d{1,6}(?:\s*[-–,;、]\s*\d{1,6})*"
 # From the first of the blanks before it: to try from each of them takes time by the square of their number.
 _MARK = re.compile(rf"(?<![ \t])[ \t]*[\[【]\s*({_NUMBERS})\s*[\]】]")
+# In a source, whatever a model could read as a mark: with characters that nobody sees, in wide brackets too.
+_BESIDE = r"\s,;、–\-\xad\u200b-\u200f\u2060-\u2064\ufeff"
+_LOOKALIKE = re.compile(rf"[\[【［][{_BESIDE}]*\d[\d{_BESIDE}]*[\]】］]")
 _BLANK = re.compile(r"[ \t]*")
 _RANGE = re.compile(r"(\d+)(?:\s*[-–]\s*(\d+))?")
 _LINE_START = re.compile(r"[ \t]*(?:[-*+•]|#{1,6}|\d{1,3}[.)])?[ \t]*")
@@ -57,12 +60,12 @@ def count_sentences(text: str) -> int:
 
 def without_lookalikes(text: str) -> str:
     """Return a text of the same length in which nothing looks like a mark."""
-    if "[" not in text and "【" not in text:
+    if text.isascii() and "[" not in text:
         return text
-    return _MARK.sub(lambda found: found[0].translate(_ROUND), text)
+    return _LOOKALIKE.sub(lambda found: found[0].translate(_ROUND), text)
 
 
-_ROUND = str.maketrans("[]【】", "()()")
+_ROUND = str.maketrans("[]【】［］", "()()()")
 
 
 def read_marks(answer: str) -> Marked:

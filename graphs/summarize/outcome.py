@@ -79,6 +79,7 @@ def conclude(state: State, drafts: Mapping[str, Draft], context: Context) -> Out
             coverage,
             context.min_coverage,
             lacks_batch=bool(plan["final"]) and not summaries and not state["skipped"],
+            has_summary=bool(summaries) or any(result["summary"] for result in results),
         ),
         summary=summaries[0] if summaries else None,
         variants=summaries if plan["variants"] else [],
@@ -225,14 +226,14 @@ def _document_result(
 
 
 def _verdict(
-    results: Iterable[DocumentResult], coverage: Coverage, min_coverage: float, *, lacks_batch: bool
+    results: Iterable[DocumentResult], coverage: Coverage, min_coverage: float, *, lacks_batch: bool, has_summary: bool
 ) -> Status:
     reached = coverage["summarised"] + sum(lost["end"] - lost["start"] for lost in coverage["skipped"])
     if reached:  # who limits the budget has chosen to be content with less
         reached += sum(lost["end"] - lost["start"] for lost in coverage["failed"] if lost["error"] == BudgetSpent.code)
     if not coverage["characters"] or reached < min_coverage * coverage["characters"]:
         return "failed"
-    if lacks_batch and not any(result["summary"] for result in results):
+    if not has_summary and (lacks_batch or coverage["failed"]):
         return "failed"
     whole = not coverage["failed"] and not lacks_batch and all(result["status"] == "succeeded" for result in results)
     return "succeeded" if whole else "partial"

@@ -90,10 +90,14 @@ def test_a_text_without_lookalikes_has_its_length_and_cites_nothing(text: str) -
         ("[\n3\n]", "(\n3\n)"),
         ("[٣] and [３]", "(٣) and (３)"),  # digits of other scripts
         ("[3]\N{ZERO WIDTH SPACE}[4]", "(3)\N{ZERO WIDTH SPACE}(4)"),
+        ("[\N{ZERO WIDTH SPACE}3\N{ZERO WIDTH JOINER}] [4\N{SOFT HYPHEN}2]", None),
+        ("［3］ and [3 4] and [-3]", "(3) and (3 4) and (-3)"),
         ("An array[i], a [link](there), a [note 3] and [1.5].", "An array[i], a [link](there), a [note 3] and [1.5]."),
     ],
 )
-def test_what_looks_like_a_number_in_a_source_stands_in_round_brackets(text: str, plain: str) -> None:
+def test_what_looks_like_a_number_in_a_source_stands_in_round_brackets(text: str, plain: str | None) -> None:
+    if plain is None:
+        plain = text.replace("[", "(").replace("]", ")")
     assert without_lookalikes(text) == plain
 
 
