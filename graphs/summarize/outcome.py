@@ -137,7 +137,7 @@ def _summary(draft: Draft | None, context: Context) -> Summary | None:
         language=draft.step["language"],
         words=draft.words,
         target_words=draft.step["words"],
-        misses=misses(draft.text, draft.step),
+        misses=[] if draft.is_quoted else misses(draft.text, draft.step),
         sentences=[_sentence(draft, number, context) for number in range(len(draft.sentences))],
     )
 
