@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.facets import Facets
 from app.store.models import Status
+from graphs.evidence import EXPLANATIONS
 from graphs.summarize import Budget, Options
 
 EXAMPLE_TEXT = (
@@ -117,6 +118,31 @@ class SentenceOut(Body):
     """What the model says that has read the citations, with `verify: llm`; null: it was not asked, or did not say."""
 
 
+class ScoresOut(Body):
+    """How good a summary is, as far as that can be told without a reference and without a model: shares from 0 to 1
+    where nothing else is said. They catch gross faults, not subtle ones.
+    """
+
+    support: float = Field(description=EXPLANATIONS["support"])
+    least_support: float = Field(description=EXPLANATIONS["least_support"])
+    unsupported_sentences: float = Field(description=EXPLANATIONS["unsupported_sentences"])
+    names_supported: float = Field(description=EXPLANATIONS["names_supported"])
+    terms_covered: float = Field(description=EXPLANATIONS["terms_covered"])
+    documents_covered: float = Field(description=EXPLANATIONS["documents_covered"])
+    spread: float = Field(description=EXPLANATIONS["spread"])
+    density: float = Field(description=EXPLANATIONS["density"])
+    novelty: float = Field(description=EXPLANATIONS["novelty"])
+    compression: float = Field(description=EXPLANATIONS["compression"])
+    repetition: float = Field(description=EXPLANATIONS["repetition"])
+    alike_sentences: int = Field(description=EXPLANATIONS["alike_sentences"])
+    length: float = Field(description=EXPLANATIONS["length"])
+    language: float = Field(description=EXPLANATIONS["language"])
+    citations_valid: float = Field(description=EXPLANATIONS["citations_valid"])
+    citations_precise: float = Field(description=EXPLANATIONS["citations_precise"])
+    sentences_cited: float = Field(description=EXPLANATIONS["sentences_cited"])
+    citations_per_sentence: float = Field(description=EXPLANATIONS["citations_per_sentence"])
+
+
 class SummaryOut(Body):
     """A summary."""
 
@@ -130,8 +156,12 @@ class SummaryOut(Body):
     misses: list[Literal["length", "language"]] = []
     """What it does not keep to, though the model was asked again: more than 20 % longer or shorter than `target_words`,
     or in another language than `language`."""
+    degraded: str | None = None
+    """Why quoting does poorly here: `long_conversation`, few sentences of which say what it came to."""
     sentences: list[SentenceOut]
     """The text's sentences in order, each with what it rests on."""
+    scores: ScoresOut | None = None
+    """Told without a reference; null for the documents of a batch of more than 200."""
 
 
 class DocumentOut(Body):

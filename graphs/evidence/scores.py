@@ -258,9 +258,13 @@ def language_share(sentences: Sequence[str], language: str) -> float:
     """The share of sentences in a language; one that is too short to tell counts like the whole text."""
     wanted = language.split("-", maxsplit=1)[0].lower()
     whole = detect_language(" ".join(sentences)) == wanted
-    return _mean(
-        detect_language(sentence) == wanted if len(sentence) >= _LEAST_LETTERS else whole for sentence in sentences
-    )
+
+    def is_in(sentence: str) -> bool:
+        if len(sentence) < _LEAST_LETTERS or (wanted == "en" and whole and sentence.isascii()):
+            return whole
+        return detect_language(sentence) == wanted
+
+    return _mean(map(is_in, sentences))
 
 
 def _passage(citation: Cited, sources: Mapping[str, str]) -> str | None:

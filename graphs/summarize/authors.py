@@ -1,7 +1,7 @@
 """Who formulates a step's call: a chat model's prompts, or the embedded model's choice of sentences."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby, pairwise
 from typing import Any, NamedTuple, Protocol
 
@@ -66,6 +66,10 @@ Below = Sequence[tuple[Result, Answer]]
 class Author(Protocol):
     """Turns the steps of a plan into calls of one model."""
 
+    @property
+    def weaknesses(self) -> Mapping[str, str]:
+        """The documents that the model summarises poorly, by id, and why."""
+
     async def question(self, step: Step, below: Below) -> Question:
         """Return what a step asks, given the answers beneath it in the order of their sources."""
 
@@ -84,6 +88,11 @@ class ChatAuthor:
         self._documents = documents
         self._wishes = wishes
         self._payer = payer
+
+    @property
+    def weaknesses(self) -> Mapping[str, str]:
+        """None that would be known beforehand."""
+        return {}
 
     async def question(self, step: Step, below: Below) -> Question:
         """Return what a step asks, given the answers beneath it in the order of their sources."""
@@ -222,6 +231,11 @@ class ExtractiveAuthor:
         self._payer = payer
         self._building = asyncio.Lock()
         self._index: BatchIndex | None = None
+
+    @property
+    def weaknesses(self) -> Mapping[str, str]:
+        """Documents of which few sentences say what they came to."""
+        return self._index.degraded if self._index else {}
 
     async def question(self, step: Step, below: Below) -> Question:
         """Return the call that picks the best sentences of a chunk, or of the sentences already picked beneath."""

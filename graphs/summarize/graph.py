@@ -2,6 +2,7 @@
 behind the last merge those that retell the summaries.
 """
 
+import asyncio
 from typing import Any
 
 from langgraph.graph import END, START, StateGraph
@@ -11,6 +12,7 @@ from graphs.summarize import facets, nodes, review
 from graphs.summarize.context import Context
 from graphs.summarize.outcome import collect, conclude
 from graphs.summarize.review import ReviewState, first_review
+from graphs.summarize.scoring import score
 from graphs.summarize.state import Input, Output, SectionOutput, SectionState, State
 
 section_builder = StateGraph(SectionState, context_schema=Context)
@@ -53,7 +55,9 @@ async def review_summaries(state: State, runtime: Runtime[Context]) -> dict[str,
     reviewed: Any = await review_graph.ainvoke(first_review(state, drafts.values()), context=runtime.context)
     await nodes.tell_review(reviewed["usage"], runtime.context)
     finished = dict(zip(drafts, reviewed["drafts"], strict=True))
-    return {**conclude(state, finished, runtime.context), "usage": reviewed["usage"]}
+    outcome = conclude(state, finished, runtime.context)
+    await asyncio.to_thread(score, outcome, state["plan"], runtime.context)
+    return {**outcome, "usage": reviewed["usage"]}
 
 
 builder = StateGraph(State, input_schema=Input, output_schema=Output, context_schema=Context)

@@ -138,8 +138,16 @@ def _summary(draft: Draft | None, context: Context) -> Summary | None:
         words=draft.words,
         target_words=draft.step["words"],
         misses=[] if draft.is_quoted else misses(draft.text, draft.step),
+        degraded=_degraded(draft, context),
         sentences=[_sentence(draft, number, context) for number in range(len(draft.sentences))],
+        scores=None,
     )
+
+
+def _degraded(draft: Draft, context: Context) -> str | None:
+    """Return why a summary is poor, if one of the documents that it quotes is of a kind that quoting does not suit."""
+    quoted = {place.document for sentence in draft.sentences for place in sentence.places} if draft.is_quoted else ()
+    return next((reason for id, reason in context.author.weaknesses.items() if id in quoted), None)
 
 
 def _sentence(draft: Draft, number: int, context: Context) -> Sentence:

@@ -200,7 +200,9 @@ class Summary(TypedDict):
     words: int
     target_words: int
     misses: list[Literal["length", "language"]]  # what it does not keep to, after the model was asked again
+    degraded: str | None  # why a model that quotes does poorly here: "long_conversation"
     sentences: list[Sentence]
+    scores: dict[str, float] | None  # see `graphs.evidence.EXPLANATIONS`; None: not scored
 
 
 Facet = dict[str, Any]
