@@ -9,6 +9,7 @@ Each sentence is followed by the file and the characters that it rests on.
 import argparse
 import asyncio
 from pathlib import Path
+from typing import Any
 
 from graphs.models import EMBEDDED
 from graphs.summarize import Context, Document, Documents, Output, graph
@@ -40,7 +41,8 @@ def main() -> None:
     parser.add_argument("--style", choices=["paragraph", "bullets", "executive", "dense", "report"], default="bullets")
     options = parser.parse_args()
     context = Context(documents=read(options.folder), model=options.model, length=options.length, style=options.style)
-    show(asyncio.run(graph.ainvoke({}, context=context)))
+    output: Any = asyncio.run(graph.ainvoke({}, context=context))
+    show(output)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ asyncio.run(run(["".join(cell["source"]) for cell in notebook["cells"] if cell["
 
 def script(*arguments: str, **environment: str) -> str:
     path = str(ROOT / "examples" / "summarize_folder.py")
-    return python(SCRIPT.format(arguments=[path, *arguments], path=path), **environment)
+    return python(SCRIPT.format(arguments=[path, *arguments], path=path), ROOT, **environment)
 
 
 def test_the_script_summarises_a_folder_and_says_where_each_sentence_stands(tmp_path: Path) -> None:
