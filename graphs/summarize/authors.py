@@ -205,9 +205,13 @@ class ChatAuthor:
             ):
                 raise AnswerTooLong
             # The room is for what a model thinks: a longer text would not fit where the plan has put it. Nor would that
-            # of a server that keeps to no limit.
-            if answer.completion_tokens > step["max_tokens"] and (
-                token_counter(facts.name).count([answer.text])[0] > step["max_tokens"]
+            # of a server that keeps to no limit, whatever it states.
+            counter = token_counter(facts.name)
+            may_be_long = counter.exact or answer.completion_tokens > step["max_tokens"]
+            if (
+                may_be_long
+                and len(answer.text.encode()) > step["max_tokens"]  # no token is shorter than a byte
+                and counter.count([answer.text])[0] > step["max_tokens"]
             ):
                 raise AnswerTooLong
             return answer

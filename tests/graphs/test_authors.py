@@ -50,6 +50,7 @@ def author_of(chat: Chat) -> ChatAuthor:
         ("a" * 8_000, 10),  # one word, of more characters than its tokens can have
         ("한" * 4_000_000, 10),
         ("river " * 300 + "x" * 4_000, 2_000),  # the server keeps to no limit
+        ("뷁" * 300, 10),  # nor does this one, and it states another number
     ],
 )
 async def test_an_answer_that_is_too_long_in_words_characters_or_tokens_is_no_summary(text: str, tokens: int) -> None:
