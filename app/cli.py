@@ -387,9 +387,7 @@ def migrate(
 @app.command()
 def backup(
     file: Annotated[Path, typer.Argument(help="The file to write; it must not be there yet.")],
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Where the databases are kept. [PRECIS_DATA_DIR, ./data]")
-    ] = None,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Copy the database to a file, also while the service runs."""
     from app.store.backup import back_up
@@ -400,9 +398,7 @@ def backup(
 @app.command()
 def restore(
     file: Annotated[Path, typer.Argument(help="A file that `precis backup` has written.")],
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Where the databases are kept. [PRECIS_DATA_DIR, ./data]")
-    ] = None,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Make the database from a backup, where none is; the next start goes on from there."""
     from app.store import backup

@@ -17,7 +17,7 @@ import numpy as np
 
 from graphs.evidence.names import missing, names_and_numbers
 from graphs.evidence.rouge import rouge_tokens
-from graphs.evidence.scores import density, kept_pairs, repetition, support_share, terms_covered, top_terms
+from graphs.evidence.scores import density, kept_pairs, repetition, terms_covered, top_terms, wording_share
 from graphs.text.sentences import split_sentences
 from graphs.text.words import count_words
 
@@ -43,7 +43,7 @@ def main() -> None:
 
 def scores(summary: str, document: str) -> dict[str, float]:
     """The scores of a summary whose sentences all cite the whole document."""
-    shares = [support_share(summary[start:end], document) for start, end in split_sentences(summary)]
+    shares = [wording_share(summary[start:end], document) for start, end in split_sentences(summary)]
     own, source = rouge_tokens(summary), rouge_tokens(document)
     wanted = names_and_numbers(summary)
     return {

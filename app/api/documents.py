@@ -6,13 +6,38 @@ from fastapi import APIRouter, Query
 
 from app.api.dependencies import ExistingRun, ServicesDep
 from app.api.problems import problems
-from app.api.schemas import PageOut, PassageOut
+from app.api.schemas import Body
 from app.errors import DocumentNotFound, InvalidFields, RunNotFound
 from app.store import runs
 
 router = APIRouter(prefix="/v1/runs", tags=["runs"])
 
 LONGEST_PASSAGE = 100_000  # characters of one answer
+
+
+class PageOut(Body):
+    """A page of a document."""
+
+    page: int
+    """Its number, from 1."""
+    start: int
+    """Its first character in the document's text."""
+
+
+class PassageOut(Body):
+    """A passage of a document's text."""
+
+    document: str
+    title: str
+    characters: int
+    """Of the whole text."""
+    start: int
+    """Its first character."""
+    end: int
+    """The character behind its last; less than was asked for where the text ends, or the answer would be too long."""
+    text: str
+    pages: list[PageOut]
+    """The pages that it touches; empty where a document has none."""
 
 
 @router.get(

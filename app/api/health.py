@@ -1,15 +1,28 @@
 """Whether the service is alive, and whether it takes work."""
 
+from typing import Literal
+
 from fastapi import APIRouter
 from sqlalchemy import text
 
 from app.api.dependencies import ServicesDep
 from app.api.problems import problems
-from app.api.schemas import Health
+from app.api.schemas import Body
 from app.bootstrap import Services
 from app.errors import ShuttingDown, StorageUnavailable, WorkerGone
 
 router = APIRouter(tags=["health"])
+
+
+class Health(Body):
+    """Whether the service is well."""
+
+    status: Literal["ok"]
+    stall_ms: float
+    """The longest time, in milliseconds, that anyone waited in the last ten seconds because the process was busy."""
+    memory_share: float
+    """The share of the memory it may use that is in use; from 0.85 on new model calls wait, from 0.92 on new runs are
+    refused. 0 where no limit is known."""
 
 
 @router.get("/healthz", summary="Is it alive?")

@@ -3,11 +3,45 @@
 from fastapi import APIRouter
 
 from app.api.dependencies import ServicesDep
-from app.api.schemas import GateOut, ModelOut
+from app.api.schemas import Body
 from app.bootstrap import Services
 from graphs.models import EMBEDDED, model_facts
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
+
+
+class GateOut(Body):
+    """The limits in front of a provider at this moment."""
+
+    limit: int
+    """Calls in flight at most, as much as the provider bears at present."""
+    most: int
+    """The operator's upper bound of it."""
+    in_flight: int
+    waiting: int
+    """Calls that wait for their turn."""
+    paused_seconds: float
+    """How long the provider still asks for a pause."""
+    requests_per_minute: float | None
+    """Calls that may start in a minute, by the operator's settings and what the provider states; null: not limited."""
+    tokens_per_minute: float | None
+    """Tokens that may be sent in a minute, likewise."""
+    calls: int
+    """Calls made since the service was started."""
+    hedges: int
+    """Of these, second ones, made because the first took unusually long."""
+
+
+class ModelOut(Body):
+    """A model, or with `*` all models of a provider, that runs may name."""
+
+    name: str
+    is_default: bool
+    window_tokens: int | None
+    """Its context window; null: it has none, or it depends on the model."""
+    usd_per_million_tokens: tuple[float, float] | None
+    """What a million tokens of prompt and of answer cost; null: not known, or it depends on the model."""
+    gate: GateOut
 
 
 @router.get("", summary="List models")

@@ -8,12 +8,57 @@ from app.api.batch import REQUEST_BODY, BatchDep, BatchDocument
 from app.api.dependencies import ServicesDep
 from app.api.problems import problems
 from app.api.runs import BATCH_PROBLEMS
-from app.api.schemas import PlannedDocument, PlanOut, Problem
+from app.api.schemas import Body, Problem
 from app.errors import PlanImpossible
 from graphs.models import EMBEDDED, model_facts
 from graphs.summarize import Document, DocumentPlan, Documents, DoesNotFit, make_plan, plan_cost
 
 router = APIRouter(prefix="/v1/plans", tags=["plans"])
+
+
+class PlannedDocument(Body):
+    """What a plan says of one document."""
+
+    id: str
+    title: str
+    language: str
+    characters: int
+    words: int
+    chunks: int
+    error: Problem | None = None
+
+
+class PlanOut(Body):
+    """What a run would do, before anything is paid."""
+
+    model: str
+    documents: list[PlannedDocument]
+    calls: int
+    """Model calls, if none fails."""
+    maps: int
+    """Of these, calls that read chunks."""
+    merges: int
+    """Of these, calls that merge partial summaries."""
+    verbatim: int
+    """Documents so short that they are their own summary, without a call."""
+    extra_calls: int
+    """Further calls at most, for summaries that miss their language (one each) or length (two each). Checks with
+    `verify: llm` come on top: a call for ten doubtful sentences, and as many to mend them, at most twice."""
+    facets: int
+    """Of these, calls for facets; one whose answer cannot be read is asked a second time beside them."""
+    depth: int
+    """How many calls wait for each other at most."""
+    prompt_tokens: int
+    """Upper bound; 0 for the embedded model, which has no tokens."""
+    completion_tokens: int
+    """Upper bound; 0 for the embedded model."""
+    sections: int
+    """Groups of chunks that are sent out at once."""
+    expected_usd: float | None
+    """What the calls cost if each answer is as long as asked, in US dollars; null: the price of the model is not
+    known."""
+    most_usd: float | None
+    """What they cost at most, extra calls apart."""
 
 
 @router.post(

@@ -1,21 +1,20 @@
 """What the sentences of a summary rest on, and how good a summary is."""
 
+from graphs.evidence.citations import Place
 from graphs.evidence.intervals import interval
 from graphs.evidence.rouge import Rouge, Share, rouge_of, rouge_tokens
-from graphs.evidence.scores import EXPLANATIONS, Cited, Scores, Stated, Support, score_summary, supports, top_terms
+from graphs.evidence.scores import EXPLANATIONS, Scores, Stated, score_summary, top_terms
 
 __all__ = [
     "EXPLANATIONS",
-    "Cited",
+    "Place",
     "Rouge",
     "Scores",
     "Share",
     "Stated",
-    "Support",
     "interval",
     "rouge_of",
     "rouge_tokens",
     "score_summary",
-    "supports",
     "top_terms",
 ]

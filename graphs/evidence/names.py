@@ -1,4 +1,8 @@
-"""Names and numbers of a sentence: what a reader would check first, and whether the sources have them."""
+"""Names and numbers of a summary: what a reader would check first, and whether the sources have them.
+
+All of the sources are read, so only spellings are compared. `support` looks into the few passages that a sentence
+cites, and knows there other ways to write a number or a name.
+"""
 
 import re
 from collections.abc import Iterable, Sequence

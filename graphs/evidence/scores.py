@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice, pairwise
 from typing import NamedTuple
 
+from graphs.evidence.citations import Place
 from graphs.evidence.names import missing, names_and_numbers
 from graphs.evidence.rouge import rouge_tokens
 from graphs.text.language import detect_language
@@ -26,28 +27,11 @@ _LEAST_LETTERS = 40  # characters of a sentence whose language can be told by it
 _LONGEST_FRAGMENT = 400  # tokens
 
 
-class Cited(NamedTuple):
-    """A place that a sentence of a summary cites: document id, start and end in characters."""
-
-    document: str
-    start: int
-    end: int
-
-
 class Stated(NamedTuple):
     """A sentence of a summary with what it cites."""
 
     text: str
-    citations: Sequence[Cited]
-
-
-class Support(NamedTuple):
-    """What one sentence has in the places that it cites."""
-
-    support: float
-    """The mean of the shares of its word pairs and of its telling words that stand there in the same form."""
-    unsupported: list[str]
-    """Its names and numbers that stand nowhere in the sources."""
+    citations: Sequence[Place]
 
 
 class Scores(NamedTuple):
@@ -113,11 +97,11 @@ def score_summary(
     tokens = rouge_tokens(text)
     places = [[_passage(citation, sources) for citation in sentence.citations] for sentence in sentences]
     evidence = [" \n".join(filter(None, own)) for own in places]
-    shares = [support_share(sentence.text, own) for sentence, own in zip(sentences, evidence, strict=True)]
+    shares = [wording_share(sentence.text, own) for sentence, own in zip(sentences, evidence, strict=True)]
     wanted = list(dict.fromkeys(name for sentence in sentences for name in names_and_numbers(sentence.text)))
     absent = missing(missing(wanted, evidence), sources.values())
     precise = [
-        [passage is not None and support_share(sentence.text, passage) >= SUPPORTED for passage in own]
+        [passage is not None and wording_share(sentence.text, passage) >= SUPPORTED for passage in own]
         for sentence, own in zip(sentences, places, strict=True)
     ]
     cited = [citation for sentence in sentences for citation in sentence.citations]
@@ -145,22 +129,12 @@ def score_summary(
     )
 
 
-def supports(sentences: Sequence[Stated], sources: Mapping[str, str]) -> list[Support]:
-    """Return for each sentence its support, and its names and numbers that the sources lack."""
-    evidence = [
-        [passage for citation in sentence.citations if (passage := _passage(citation, sources))]
-        for sentence in sentences
-    ]
-    open_ = [missing(names_and_numbers(sentence.text), own) for sentence, own in zip(sentences, evidence, strict=True)]
-    absent = set(missing(list(dict.fromkeys(name for names in open_ for name in names)), sources.values()))
-    return [
-        Support(support_share(sentence.text, "\n".join(own)), [name for name in names if name in absent])
-        for sentence, own, names in zip(sentences, evidence, open_, strict=True)
-    ]
+def wording_share(sentence: str, evidence: str) -> float:
+    """The mean of the share of word pairs and of the share of telling words that stand in the evidence.
 
-
-def support_share(sentence: str, evidence: str) -> float:
-    """The mean of the share of word pairs and of the share of telling words that stand in the evidence."""
+    A figure of whole summaries, measured against people's judgements of them (`bench/judgements.py`). What the
+    citations of one sentence lack is told by `support_of`, which leaves the order of words out.
+    """
     own = set(terms(sentence))
     if not own:
         return 1.0 if evidence else 0.0
@@ -219,7 +193,7 @@ def terms_covered(text: str, top: Sequence[str]) -> float:
     return len(set(top) & set(terms(text))) / len(top) if top else 1.0
 
 
-def spread(cited: Sequence[Cited], sources: Mapping[str, str]) -> float:
+def spread(cited: Sequence[Place], sources: Mapping[str, str]) -> float:
     """How evenly citations lie over ten equal parts of the sources: 1 less the Gini coefficient, scaled to reach 0."""
     total, before, parts = sum(map(len, sources.values())), {}, [0] * _PARTS
     position = 0
@@ -267,7 +241,7 @@ def language_share(sentences: Sequence[str], language: str) -> float:
     return _mean(map(is_in, sentences))
 
 
-def _passage(citation: Cited, sources: Mapping[str, str]) -> str | None:
+def _passage(citation: Place, sources: Mapping[str, str]) -> str | None:
     """The text of a citation; None where there is no such place."""
     text = sources.get(citation.document)
     if text is None or not 0 <= citation.start < citation.end <= len(text):

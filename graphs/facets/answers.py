@@ -13,7 +13,6 @@ from typing import Any, NamedTuple, TypeVar
 from graphs.facets.counting import Haystack
 from graphs.facets.prompts import NOTHING
 
-ENTITY_TYPES = ("person", "organisation", "place", "date", "number", "money", "email", "other")
 LONGEST = {"key_terms": 100, "questions": 300, "entities": 120, "categories": 100, "action_items": 500}
 """Characters of an item; a longer one is prose, and left out."""
 MOST = {"key_terms": 30, "questions": 20, "entities": 100, "categories": 5, "action_items": 40}

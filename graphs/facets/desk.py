@@ -18,12 +18,10 @@ from graphs.models.catalog import EMBEDDED, ModelFacts
 from graphs.models.chat import ChatModel, Messages
 from graphs.models.failures import AnswerCut, AnswerTooLong, AnswerUnreadable, CallFailed, ContextOverflow
 from graphs.models.spending import Bill, Bound, Spending
-from graphs.text.sentences import split_sentences
-from graphs.text.tokens import token_counter
+from graphs.text.chunking import HALVINGS, halves
+from graphs.text.tokens import count_messages, token_counter
 
-HALVINGS = 4  # a chunk is cut into sixteen pieces at most
 LONGEST_TOKEN = 16  # characters of an answer for each token that it may have: more, and the limit was ignored
-MESSAGE_TOKENS = 12  # that the chat protocol adds to a message, with some to spare
 
 
 class Given(NamedTuple):
@@ -137,7 +135,7 @@ class Desk:
                 questions=questions,
                 again=again,
             )
-            tokens = sum(counter.count([content for _, content in messages])) + MESSAGE_TOKENS * len(messages)
+            tokens = count_messages(messages, counter)
             if tokens <= step["prompt_tokens"] or not (terms or questions):
                 break
             (questions or terms).pop()
@@ -221,10 +219,5 @@ class Desk:
         return Finder(self.documents)
 
     def _halves(self, step: FacetStep) -> list[FacetStep]:
-        """Cut a chunk at the sentence border nearest to its middle, or at its middle if it is one sentence."""
-        text = self.documents[step["document"] or ""].text[step["start"] : step["end"]]
-        middle = len(text) // 2
-        border = min((start for start, _ in split_sentences(text)[1:]), key=lambda at: abs(at - middle), default=middle)
-        at = step["start"] + border
-        pieces: list[FacetStep] = [{**step, "end": at}, {**step, "start": at}]
-        return [piece for piece in pieces if piece["start"] < piece["end"]]
+        spans = halves(self.documents[step["document"] or ""].text, step["start"], step["end"])
+        return [{**step, "start": start, "end": end} for start, end in spans]

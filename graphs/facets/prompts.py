@@ -5,16 +5,15 @@ them. They are data, never part of the system message. Answers are lines, which 
 `answers` for how they are read.
 """
 
-import hashlib
 from collections.abc import Sequence
 
 from graphs.facets.names import SYNTHESIS, TRANSLATION, kind_of, translation_language
 from graphs.models.chat import Messages
 from graphs.text.language import language_name
+from graphs.text.material import enclosed, title_line
 
 VERSION = "facets-1"
 NOTHING = "NONE"
-TITLE_CHARACTERS = 120
 
 _READ = f"""\
 You read material and answer one question about it, for a program that reads your answer line by line.
@@ -79,9 +78,9 @@ def source_messages(
 ) -> Messages:
     """Return the messages of a facet that is read from a chunk; `again`: the first answer could not be read."""
     place = f"Part {part + 1} of {parts} of: " if parts > 1 else "Title: "
-    material = _enclose(f"{place}{_shown_title(title)}\n\n{text}")
+    material = enclosed(f"{place}{title_line(title)}\n\n{text}")
     if facet == "categories" and labels:
-        task = _LABELLED.format(labels=_enclose("\n".join(labels)))
+        task = _LABELLED.format(labels=enclosed("\n".join(labels)))
     else:
         task = TASKS[facet].format(language=language_name(language))
     return [("system", _READ), ("user", f"{material}\n\n{task}{_AGAIN['source'] if again else ''}")]
@@ -114,14 +113,5 @@ def summary_messages(
             )
             if body
         )
-    asked = f"{_enclose(material)}\n\n{task}"
+    asked = f"{enclosed(material)}\n\n{task}"
     return [("system", _WRITE), ("user", asked + (_AGAIN["summary"].format(language=name) if again else ""))]
-
-
-def _enclose(material: str) -> str:
-    mark = hashlib.sha256(material.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    return f"<material-{mark}>\n{material}\n</material-{mark}>"
-
-
-def _shown_title(title: str) -> str:
-    return " ".join(title.split())[:TITLE_CHARACTERS]

@@ -15,9 +15,7 @@ from graphs.summarize.context import Context
 from graphs.summarize.fitting import best_draft, next_request
 from graphs.summarize.prompts import says_nothing_relevant
 from graphs.summarize.state import Cited, Result, Step, Usage
-from graphs.text.sentences import split_sentences
-
-HALVINGS = 4  # a chunk is cut into sixteen pieces at most
+from graphs.text.chunking import HALVINGS, halves
 
 
 class Written(NamedTuple):
@@ -137,14 +135,9 @@ async def _pass_on(part: Below) -> Written:
 
 
 def _half_chunks(step: Step, context: Context) -> list[tuple[Step, Below]]:
-    """Cut a chunk at the sentence border nearest to its middle, or at its middle if it is one sentence."""
-    text = context.documents[step["document"] or ""].text[step["start"] : step["end"]]
-    middle = len(text) // 2
-    border = min((start for start, _ in split_sentences(text)[1:]), key=lambda at: abs(at - middle), default=middle)
-    at = step["start"] + border
-    spans = [(step["start"], at), (at, step["end"])]
-    share = 1 / max(1, len(text))
-    return [(_smaller(step, share * (end - start), start, end), ()) for start, end in spans if start < end]
+    spans = halves(context.documents[step["document"] or ""].text, step["start"], step["end"])
+    share = 1 / max(1, step["end"] - step["start"])
+    return [(_smaller(step, share * (end - start), start, end), ()) for start, end in spans]
 
 
 def _half_merges(step: Step, below: Below) -> list[tuple[Step, Below]]:

@@ -16,13 +16,12 @@ from graphs.models.spending import Bill, Bound, Spending
 from graphs.summarize import prompts
 from graphs.summarize.state import Cited, Documents, Result, Step
 from graphs.text.sentences import split_sentences
-from graphs.text.tokens import token_counter
+from graphs.text.tokens import count_messages, token_counter
 from graphs.text.words import count_words
 
 VERBATIM = "embedded:verbatim"  # the model of what needs none
 LONGEST_TOKEN = 16  # characters of an answer for each token that it may have: more, and the limit was ignored
 LONGEST_ANSWER = 1.0  # of the source's words; a longer one is no summary
-MESSAGE_TOKENS = 12  # that the chat protocol adds to a message, with some to spare
 UNBOUNDED_WORDS = 1_000_000_000
 LISTS: frozenset[prompts.Style] = frozenset(["bullets", "executive", "report"])  # styles that quotations can have
 REQUEST_TOKENS = 120  # of what is said to have an answer written again, with its roles
@@ -178,8 +177,7 @@ class ChatAuthor:
         return {"header": header, "section": section, "part": step["part"], "parts": step["parts"]}
 
     def _counted(self, step: Step, messages: Messages) -> Step:
-        counts = token_counter(self._chat.facts.name).count([content for _, content in messages])
-        return {**step, "prompt_tokens": sum(counts) + MESSAGE_TOKENS * len(messages)}
+        return {**step, "prompt_tokens": count_messages(messages, token_counter(self._chat.facts.name))}
 
     def _question(self, messages: Messages, step: Step, places: Sequence[Place]) -> Question:
         return Question(self._call(messages, step), places, messages, step)

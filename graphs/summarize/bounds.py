@@ -6,12 +6,12 @@ from typing import Any, Literal
 from graphs.models.catalog import ModelFacts
 from graphs.models.chat import Messages
 from graphs.summarize import prompts
-from graphs.summarize.authors import MESSAGE_TOKENS, most_marks
+from graphs.summarize.authors import most_marks
 from graphs.summarize.context import Options
 from graphs.summarize.facet_plan import most_beyond_map
 from graphs.summarize.state import Document, Step
 from graphs.text.outline import Header
-from graphs.text.tokens import TokenCounter
+from graphs.text.tokens import TokenCounter, count_messages
 
 FAN_IN = 32  # partials that one merge takes at most, however large the window: a model skims longer lists
 FAN_INS = (2, 3, 4, 6, 8, 12, 16, 24, FAN_IN)  # in steps, so that one longer title does not divide all documents anew
@@ -145,7 +145,7 @@ class Bounds:
 
     def count(self, messages: Messages) -> int:
         """Return the tokens of a prompt, at most."""
-        return sum(self.tokens.count([content for _, content in messages])) + MESSAGE_TOKENS * len(messages)
+        return count_messages(messages, self.tokens)
 
 
 def answer_limit(words: int) -> int:

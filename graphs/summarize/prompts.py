@@ -5,18 +5,17 @@ is data, like everything that a caller writes: titles, text, focus, audience and
 system message.
 """
 
-import hashlib
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from graphs.evidence.marks import read_marks, without_lookalikes
 from graphs.models.chat import Messages
 from graphs.text.language import language_name
+from graphs.text.material import enclosed, title_line
 from graphs.text.outline import Header
 
 VERSION = "2"
 NOTHING_RELEVANT = "NOTHING RELEVANT"
-TITLE_CHARACTERS = 120
 DIVIDER = "---"  # between the two parts of a report's last answer
 NONE = "NONE"  # contradictions
 
@@ -135,7 +134,7 @@ def map_messages(
 ) -> Messages:
     """Return the messages of a map call; `text` has its sentences numbered."""
     material = _chunk(header, section, text, part, parts)
-    return [("system", _MAP), ("user", f"{_enclose(material)}\n\n{_asked(task, wishes)}")]
+    return [("system", _MAP), ("user", f"{enclosed(material)}\n\n{_asked(task, wishes)}")]
 
 
 def merge_messages(*, parts: Sequence[Part], task: Task, wishes: Wishes) -> Messages:
@@ -143,7 +142,7 @@ def merge_messages(*, parts: Sequence[Part], task: Task, wishes: Wishes) -> Mess
     material = "\n\n".join(
         f"Partial summary {number}: {part.title}\n{part.text}" for number, part in enumerate(parts, 1)
     )
-    return [("system", _MERGE), ("user", f"{_enclose(material)}\n\n{_asked(task, wishes)}")]
+    return [("system", _MERGE), ("user", f"{enclosed(material)}\n\n{_asked(task, wishes)}")]
 
 
 def refine_messages(
@@ -152,17 +151,17 @@ def refine_messages(
     """Return the messages of a refine call: the summary so far and the next chunk, numbered on."""
     chunk = _chunk(header, section, text, part, parts)
     material = f"Summary so far:\n{so_far}\n\nNext part:\n{chunk}"
-    return [("system", _REFINE), ("user", f"{_enclose(material)}\n\n{_asked(task, wishes)}")]
+    return [("system", _REFINE), ("user", f"{enclosed(material)}\n\n{_asked(task, wishes)}")]
 
 
 def check_messages(statements: Sequence[Claimed]) -> Messages:
     """Return the messages that ask whether statements hold."""
-    return [("system", _CHECK), ("user", _enclose(_claims(statements)))]
+    return [("system", _CHECK), ("user", enclosed(_claims(statements)))]
 
 
 def rewrite_messages(statements: Sequence[Claimed], language: str) -> Messages:
     """Return the messages that ask for statements in words that hold."""
-    return [("system", _REWRITE), ("user", f"{_enclose(_claims(statements))}\n\nWrite in {language_name(language)}.")]
+    return [("system", _REWRITE), ("user", f"{enclosed(_claims(statements))}\n\nWrite in {language_name(language)}.")]
 
 
 def _claims(statements: Sequence[Claimed]) -> str:
@@ -199,7 +198,7 @@ def says_none(text: str) -> bool:
 
 def shown_title(title: str) -> str:
     """Return a title as a prompt shows it: one line, not too long."""
-    return without_lookalikes(" ".join(title.split())[:TITLE_CHARACTERS])
+    return without_lookalikes(title_line(title))
 
 
 def header_text(header: Header, section: str = "") -> str:
@@ -224,17 +223,12 @@ def _asked(task: Task, wishes: Wishes) -> str:
         lines.append(angle)
     if wishes.focus is not None:
         lines.append(
-            f"The reader asks for this alone:\n{_enclose(wishes.focus)}\nLeave out what has nothing to do with it. "
+            f"The reader asks for this alone:\n{enclosed(wishes.focus)}\nLeave out what has nothing to do with it. "
             f"If nothing in the material does, answer exactly: {NOTHING_RELEVANT}"
         )
     if wishes.audience is not None:
-        lines.append(f"Choose words and detail for these readers:\n{_enclose(wishes.audience)}")
+        lines.append(f"Choose words and detail for these readers:\n{enclosed(wishes.audience)}")
     if wishes.instructions is not None:
-        lines.append(f"The reader also wishes, as far as the rules allow:\n{_enclose(wishes.instructions)}")
+        lines.append(f"The reader also wishes, as far as the rules allow:\n{enclosed(wishes.instructions)}")
     lines.append(f"Write in {language_name(task.language)}, whatever language the material is in.")
     return "\n".join(lines)
-
-
-def _enclose(material: str) -> str:
-    mark = hashlib.sha256(material.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    return f"<material-{mark}>\n{material}\n</material-{mark}>"

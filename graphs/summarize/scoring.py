@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
-from graphs.evidence.scores import Cited, Stated, score_summary, top_terms
+from graphs.evidence.citations import Place
+from graphs.evidence.scores import Stated, score_summary, top_terms
 from graphs.summarize.context import Context
 from graphs.summarize.state import Outcome, Plan, Summary
 
@@ -40,7 +41,7 @@ def _score(summary: Summary | None, sources: Mapping[str, str], source_words: in
     stated = [
         Stated(
             sentence["text"],
-            [Cited(place["document"], place["start"], place["end"]) for place in sentence["citations"]],
+            [Place(place["document"], place["start"], place["end"]) for place in sentence["citations"]],
         )
         for sentence in summary["sentences"]
     ]

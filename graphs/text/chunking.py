@@ -20,6 +20,7 @@ SAMPLED_CHARACTERS = 4_000  # of text for each sample, at least
 NEAR_CHUNKS = 3  # so near the end the rest is sampled by itself, lest a wrong guess leave a crumb
 WHOLE_SLACK = 1.1  # an estimate of up to so many times the limit may prove to fit
 SHRINK = 0.8  # more for each time that a span proves too large, so that it is drawn a few times at most
+HALVINGS = 4  # of a chunk that a model has no room for: into sixteen pieces at most
 STRETCH = 3  # times a span that proves too small may grow, once: what lies behind it may be much denser
 _BLANK_LINE = re.compile(r"\n[ \t\r]*\n")
 _SPACE = re.compile(r"\s")
@@ -63,6 +64,16 @@ def text_span(text: str) -> tuple[int, int]:
     """Return where a text begins and ends without its outer white space; both 0 where there is nothing else."""
     end = len(text.rstrip())
     return (len(text) - len(text.lstrip()) if end else 0), end
+
+
+def halves(text: str, start: int, end: int) -> list[tuple[int, int]]:
+    """Cut a span at the sentence border nearest to its middle, or at its middle if it is one sentence; a half that
+    would be empty is left out.
+    """
+    middle = (end - start) // 2
+    borders = (begin for begin, _ in split_sentences(text[start:end])[1:])
+    at = start + min(borders, key=lambda border: abs(border - middle), default=middle)
+    return [half for half in ((start, at), (at, end)) if half[0] < half[1]]
 
 
 def _density(text: str, start: int, end: int, tokens: TokenCounter) -> float:

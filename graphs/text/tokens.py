@@ -17,6 +17,7 @@ VOCABULARIES = {
     "o200k_base": "https://openaipublic.blob.core.windows.net/encodings/o200k_base.tiktoken",
     "cl100k_base": "https://openaipublic.blob.core.windows.net/encodings/cl100k_base.tiktoken",
 }
+MESSAGE_TOKENS = 12  # that the chat protocol adds to a message, with some to spare
 CHARACTERS_PER_TOKEN = 3.0  # of the embedded model, which has no tokens of its own: only chunk sizes depend on it
 UNKNOWN_MODEL_MARGIN = 1.3  # other vendors' vocabularies need up to so many times o200k_base's tokens on European text
 
@@ -53,6 +54,11 @@ class CharacterTokens:
     def count(self, texts: Sequence[str]) -> list[int]:
         """Return the number of characters of each text over three, rounded up."""
         return [int(len(text) / CHARACTERS_PER_TOKEN) + 1 for text in texts]
+
+
+def count_messages(messages: Sequence[tuple[str, str]], tokens: TokenCounter) -> int:
+    """Return the tokens of a prompt, (role, content) each, at most."""
+    return sum(tokens.count([content for _, content in messages])) + MESSAGE_TOKENS * len(messages)
 
 
 def token_counter(model: str) -> TokenCounter:

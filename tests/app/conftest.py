@@ -1,12 +1,17 @@
-"""Fixtures of tests that look at the storage itself."""
+"""Fixtures of tests that look at the storage."""
 
-from collections.abc import AsyncIterator
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 from app.store.database import Database
 from app.store.migrate import migrate
+from tests.service import Service
 
 
 @pytest.fixture
@@ -17,3 +22,21 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
     database = Database(url)
     yield database
     await database.close()
+
+
+@pytest.fixture
+def nothing_is_stored(client: httpx.Client, shared_service: Service) -> Iterator[None]:
+    """The test must leave the runs, and the rows of the documents, as they were."""
+
+    def stored() -> tuple[Any, int]:
+        listed = [run["id"] for run in client.get("/v1/runs", params={"limit": 20}).json()["runs"]]
+        with closing(sqlite3.connect(shared_service.data_dir / "precis.db")) as database:
+            (rows,) = database.execute(
+                "SELECT (SELECT count(*) FROM runs) + (SELECT count(*) FROM documents)"
+            ).fetchone()
+        return listed, rows
+
+    before = stored()
+    yield
+    assert stored() == before
+    assert client.get("/readyz").status_code == 200
