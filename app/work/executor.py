@@ -43,6 +43,9 @@ from graphs.summarize import (
     plan_cost,
 )
 
+MOST_NAMED = 5  # documents that a run's problem names; each says for itself why it failed
+NAMED_CHARACTERS = 80  # of a title
+
 logger = logging.getLogger(__name__)
 
 Graph = CompiledStateGraph[Any, Context, Any, Any]
@@ -191,7 +194,7 @@ async def _succeed(run: Run, rows: Texts, output: Outcome, resources: Resources,
             run.id,
             run.attempt,
             status=status,
-            error=_shortfall(output, unread) if status is not Status.SUCCEEDED else None,
+            error=_shortfall(output, rows, unread) if status is not Status.SUCCEEDED else None,
             summary=output["summary"],
             variants=output["variants"],
             facets=output.get("facets"),
@@ -215,14 +218,19 @@ def _spent(usage: Usage) -> Bound:
     return Bound(usage["calls"], usage["prompt_tokens"] + usage["completion_tokens"], usage["cost_usd"] or 0.0)
 
 
-def _shortfall(output: Outcome, unread: int) -> dict[str, Any]:
-    """Return, as a problem, what is missing and why."""
+def _shortfall(output: Outcome, rows: Texts, unread: int) -> dict[str, Any]:
+    """Return, as a problem, what is missing and why: the documents by their titles."""
     coverage = output["coverage"]
     lost = coverage["failed"]
     reasons = sorted({span["error"] for span in lost})
     parts = []
     if lost:
         parts.append(f"{len(lost)} of the chunks failed ({', '.join(reasons)}).")
+    failed = {result["id"] for result in output["results"] if result["status"] == "failed"}
+    if failed:
+        titles = [" ".join(row.title.split())[:NAMED_CHARACTERS] for row in rows if row.id in failed]
+        more = f" and {len(titles) - MOST_NAMED} more" if len(titles) > MOST_NAMED else ""
+        parts.append(f"Without a summary: {'; '.join(titles[:MOST_NAMED])}{more}.")
     if unread:
         parts.append(f"{unread} of the documents could not be read.")
     if coverage["characters"]:

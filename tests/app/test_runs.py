@@ -398,6 +398,20 @@ def test_a_failed_chunk_is_told_with_its_error_and_the_run_says_what_it_lacks(
     assert run["progress"]["failed"] == 1
 
 
+def test_a_batch_with_a_failed_document_has_its_summary_and_names_the_document(
+    client: httpx.Client, model_server: ModelServer
+) -> None:
+    mark = uuid4().hex
+    model_server.fault("refusal", times=-1, match=f"The lost book {mark}\n")
+    documents = [{"title": f"Harbour {place}", "text": new_text(4)} for place in range(2)]
+    lost = {"title": f"The lost book {mark}", "text": new_text(4)}
+    run = post(client, *documents, lost, model="openai:fake", min_coverage=0.3)
+    assert (run["status"], run["error"]["type"]) == ("partial", PROBLEM + "incomplete")
+    assert [document["status"] for document in run["documents"]] == ["succeeded", "succeeded", "failed"]
+    assert f"Without a summary: The lost book {mark}." in run["error"]["detail"]
+    assert run["summary"]["text"]
+
+
 def test_a_run_that_covers_too_little_fails_and_has_no_answer_called_a_summary(
     client: httpx.Client, model_server: ModelServer
 ) -> None:

@@ -366,3 +366,22 @@ def test_equal_batches_get_equal_plans() -> None:
         make_plan(batch(shapes), Options(strategy="map_reduce"), model_facts("openai:gpt-4o"), 150) for _ in range(2)
     ]
     assert plans[0] == plans[1]
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3_600)
+@given(SHAPES, OPTIONS, MODELS, WINDOWS, CHUNKS, st.sampled_from(FILLERS))
+@settings(deadline=None, max_examples=2_000)
+async def test_none_of_thousands_of_batches_has_a_prompt_beyond_its_bound_or_a_level_that_does_not_shrink(
+    shapes: list[tuple[str, int, str]], options: Options, model: str, window: int, chunk_tokens: int, filler: str
+) -> None:
+    documents = batch(shapes)
+    try:
+        plan = make_plan(documents, options, model_facts(model, window), chunk_tokens)
+    except DoesNotFit:
+        return
+    assert_sound(plan, documents)
+    author = author_of(model, documents, options)
+    for step, size in await sizes_at_worst(plan, author, token_counter(model), filler):
+        assert size <= step["prompt_tokens"], step
+        assert step["prompt_tokens"] + step["max_tokens"] <= window, step
