@@ -67,7 +67,7 @@ def _summarise(address: str, files: list[Path]) -> dict[str, Any]:
     """Post the files, print what happens and then the summaries; return the run."""
     for path in files:
         say(f"posting {path.name} ({path.stat().st_size // 1024} KB)")
-    body, kind = _multipart(files, {"length": "short"})
+    body, kind = _multipart(files, {"words": 150})
     with _open(f"{address}/v1/runs", data=body, headers={"Content-Type": kind}) as answer:
         run = json.load(answer)
     say(f"accepted as run {run['id']}")

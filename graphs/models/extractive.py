@@ -16,7 +16,7 @@ from graphs.models.picking import MOST_CANDIDATES, Balance, Picker, Terms, best_
 from graphs.models.reading import Reading, read, simplified
 from graphs.text.sentences import sentence_spans
 
-VERSION = "extractive-3"
+VERSION = "extractive-4"
 """Part of every digest: change it with anything that changes a score."""
 
 OVERRUN = 0.15

@@ -32,21 +32,17 @@ _WEBSITE = (
 )
 _NOTICE = (
     *("is in the public domain", "all rights reserved", "may be reproduced", "may not be reproduced", "licensed under"),
-    *(
-        "creative commons",
-        "copyright (c)",
-        "copyright holder",
-        "this etext",
-        "this ebook",
-        "project gutenberg",
-        "무단 전재",
-        "무단전재",
-    ),
+    *("creative commons", "copyright (c)", "copyright holder", "this etext", "this ebook", "project gutenberg"),
+    *("newly typeset", "무단 전재", "무단전재"),
 )
 _NOTICE_WORDS = 40  # a notice of rights is longer than a link
 _WEBSITE_WORDS = 15  # longer sentences with these phrases are prose about them
 _MARKER = re.compile(r"(?:[-*+•‣◦▪●○◎■□◆◇▶▷►※∙·–—>]|\(?(?:\d{1,3}|[A-Za-z]|[ivx]{1,4})[.)]|\[\d{1,3}\])\s*$")
 _LONGEST_MARKER = 8  # characters
+_UNFINISHED = re.compile(
+    r"\b(?:an?|and|are|as|at|but|by|for|from|in|is|its|of|on|or|our|that|the|their|to|was|were|which|with)$"
+)  # the rest of the sentence stands elsewhere
+_EMPHASISED = re.compile(r"([*_]{1,3})[^*_]+(?<![.!?。！？*_\s])\1")  # a caption, a list of authors
 
 # What only a close look can tell. A sentence without any of it ends like a sentence and is one, which is told without
 # a call: most are.
@@ -130,6 +126,8 @@ def _stands_around(sentence: str) -> bool:
         _APPARATUS.match(sentence) is not None
         or (len(sentence) <= _LONGEST_MARKER and _MARKER.match(sentence) is not None)
         or sentence.endswith((");", "{", "}"))
+        or _UNFINISHED.search(sentence, max(0, len(sentence) - 8)) is not None
+        or _EMPHASISED.fullmatch(sentence) is not None
     )
 
 

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+ROUNDING = 1e-8  # of a bucket: what floating point may lose of a clock that runs for years
 MINUTE_SECONDS = 60.0
 BURST_SHARE = 0.1  # of a minute's allowance may go at once; the rest of the minute is that much slower
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
@@ -43,7 +44,8 @@ class Bucket:
         """Return how long it takes until so many may be taken; 0: now."""
         self._fill()
         missing = min(size, self.capacity) - self.level
-        wait_seconds = missing / self.per_second if missing > 1e-9 else 0.0
+        # A wait so short that adding it changes no clock would be asked for again and again.
+        wait_seconds = missing / self.per_second if missing > ROUNDING * self.capacity else 0.0
         return wait_seconds if self.most is None else max(wait_seconds, self._minute_seconds(size, self.most))
 
     def take(self, size: float) -> None:

@@ -26,7 +26,7 @@ _PERSONS = frozenset(
 _SUSPECTS = frozenset(
     """
     rights cookie privacy sign log subscribe click skip doi arxiv pp isbn domain reproduced licensed commons copyright
-    etext ebook gutenberg
+    etext ebook gutenberg typeset
     """.split()
 )
 _SUSPECT_PARTS = re.compile("doi|arxiv|isbn|전재|저작권|로그인|구독|바로가기")

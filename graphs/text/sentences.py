@@ -39,8 +39,9 @@ _ITEM = re.compile(
     r"|\[\d{1,3}\][ \t]"
     r"|[①-⑳㉠-㉭][ \t]?"
     r"|>[ \t]?"
-    r"|[^\W\d_a-z][^\n:.!?]{0,30}:[ \t]"  # the speaker of a turn
 )
+_TURN = re.compile(r"[^\W\d_a-z][^\n:.!?]{0,30}:[ \t]")  # of a dialogue: it begins with its speaker
+_ENDS = frozenset(".!?…。！？｡:;\"'”’」』)")
 _MARKER = re.compile(r"[(\[]?(?:\d{1,3}|[A-Za-z]|[ivx]{1,4}|[가나다라마바사아자차카타파하])[.)\]]$")
 _QUOTATIVE = re.compile(r"이?라(?:고|며|는)(?!\w)|하고(?!\w)")
 _CLOSERS = frozenset("\"'”’»」』)）】》〉]")
@@ -123,6 +124,9 @@ def _paragraph_blocks(plain: str, lines: list[tuple[int, int]], lone: re.Pattern
 def _runs_on(plain: str, previous_start: int, previous_end: int, start: int, width: int) -> bool:
     """Whether the line at `start` continues the one before: that was full, or this one begins in lower case."""
     if _ITEM.match(plain, start):
+        return False
+    # In wrapped prose "the\nGovReport data set: the words" is no new speaker.
+    if _TURN.match(plain, start) and (plain[previous_end - 1] in _ENDS or _TURN.match(plain, previous_start)):
         return False
     length = previous_end - previous_start
     first = plain[start]
