@@ -13,8 +13,8 @@ const TYPING_MILLISECONDS = 250;
 
 export function listView(root) {
   const search = h("input", { type: "search", id: "search", placeholder: word("search"), "aria-label": word("search") });
-  const states = [["", word("any_status")], ...STATUSES.map((status) => [status, word(`status_${status}`)])];
-  const status = h("select", { "aria-label": word("any_status") }, states.map(([value, label]) => h("option", { value }, label)));
+  const statuses = [["", word("any_status")], ...STATUSES.map((status) => [status, word(`status_${status}`)])];
+  const status = h("select", { "aria-label": word("any_status") }, statuses.map(([value, label]) => h("option", { value }, label)));
   const rows = h("ul", { class: "runs" });
   const more = h("button", { type: "button", class: "quiet", hidden: true }, word("more"));
   const trouble = h("div");

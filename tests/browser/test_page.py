@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import pytest
 from playwright.sync_api import Browser, FilePayload, Locator, Page, expect
 
 from tests.app import ENGLISH, KOREAN, WAIT, chapters, write_pdf
@@ -109,6 +110,15 @@ def test_every_option_of_the_service_has_a_control(wide: Watched, client: httpx.
     words = page.evaluate("import('/page/english.js').then(module => module.english)")
     for name in schema["properties"]:
         assert words.get(f"option_{name}", name) in shown
+
+
+@pytest.mark.parametrize("language", ["english", "korean"])
+def test_every_phase_and_status_of_a_run_has_its_words(language: str, wide: Watched, client: httpx.Client) -> None:
+    schemas = client.get("/openapi.json").json()["components"]["schemas"]
+    words = wide.open().evaluate(f"import('/page/{language}.js').then(module => module.{language})")
+    phases, statuses = schemas["ProgressOut"]["properties"]["phase"]["enum"], schemas["Status"]["enum"]
+    assert [name for name in phases if not words.get(f"phase_{name}")] == []
+    assert [name for name in statuses if not words.get(f"status_{name}")] == []
 
 
 def test_an_option_that_is_newer_than_the_page_appears_by_itself(wide: Watched) -> None:
@@ -291,9 +301,9 @@ def test_the_list_is_searched_and_filtered(watched: Watched, client: httpx.Clien
     expect(page.locator(".runs a").first).to_contain_text(name)
     page.get_by_label("Search titles").fill(name[:14].lower())
     expect(page.locator(".runs a")).to_have_count(1)
-    page.get_by_label("All states").select_option("failed")
+    page.get_by_label("All statuses").select_option("failed")
     expect(page.locator(".runs")).to_have_text("No run fits.")
-    page.get_by_label("All states").select_option("succeeded")
+    page.get_by_label("All statuses").select_option("succeeded")
     page.locator(".runs a").click()
     expect(page.locator("h1")).to_have_text(f"{name} and 1 more")
     assert page.url.endswith(id)

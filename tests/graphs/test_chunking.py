@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphs.text.chunking import Chunk, chunk_document
+from graphs.text.chunking import Chunk, chunk_document, halves
 from graphs.text.sentences import split_sentences
 from graphs.text.tokens import CharacterTokens, OpenAITokens, TokenCounter
 
@@ -235,3 +235,13 @@ def test_a_text_stays_whole_up_to_the_tokens_that_are_allowed_for_it() -> None:
 def test_equal_texts_get_equal_chunks() -> None:
     text = "The tide rose. 바다가 높아졌다. " * 400
     assert chunk_document(text, COUNTERS["o200k"], 90) == chunk_document(text, OpenAITokens("o200k_base"), 90)
+
+
+def test_a_span_is_halved_at_the_sentence_border_nearest_to_its_middle() -> None:
+    text = "Before. It rained. The council met on Monday. Ships left. Behind."
+    start, end = text.index("It rained"), text.index("Behind")
+    border = text.index("Ships left")
+    assert halves(text, start, end) == [(start, border), (border, end)]
+    assert halves("a" * 9, 2, 9) == [(2, 5), (5, 9)]  # one sentence
+    assert halves("ab", 1, 2) == [(1, 2)]
+    assert halves("ab", 1, 1) == []
