@@ -32,7 +32,7 @@ class Footnotes:
 
     def sentence(self, sentence: SentenceOut) -> str:
         """Return a sentence with its footnotes."""
-        return self.plain(sentence.text) + self._marks(sentence)
+        return self.plain(sentence.text) + self._marks(sentence) if self._are_wanted else sentence.text
 
     def summary(self, summary: SummaryOut) -> str:
         """Return a summary's text with footnotes behind its sentences. If they do not all stand in it as they are, a

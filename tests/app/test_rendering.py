@@ -87,6 +87,11 @@ def test_without_footnotes_the_text_is_as_it_was(client: httpx.Client) -> None:
     run = post(client, {"title": "Harbour", "text": ENGLISH})
     plain = client.get(f"/v1/runs/{run['id']}/summary").text
     assert plain == read(client, run, "none") == f"# Summary\n\n{run['summary']['text']}\n"
+    many = post(client, {"title": "Harbour", "text": ENGLISH}, {"title": "항구", "text": KOREAN})
+    said = [f"## {document['title']}\n\n{document['summary']['text']}" for document in many["documents"]]
+    together = read(client, many, "none")
+    assert together.endswith("\n\n".join(["", *said]) + "\n")
+    assert not re.search(r"\[\d|Sources", together)
     refused = client.get(f"/v1/runs/{run['id']}/summary", params={"citations": "endnotes"})
     assert (refused.status_code, refused.json()["type"]) == (422, PROBLEM + "invalid-fields")
 
