@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -29,6 +29,8 @@ def _version(is_wanted: bool) -> None:
 SERVER = typer.Option(metavar="URL", help="A running service. [PRECIS_SERVER]")
 DATA_DIR = typer.Option(help="Where the databases are kept. [PRECIS_DATA_DIR, ./data]")
 ID = typer.Argument(metavar="ID", help="The run's id, or `latest`.")
+Citations = Literal["none", "footnotes"]
+CITATIONS = typer.Option(help="In Markdown: footnotes puts numbers behind the sentences and lists their sources.")
 STATUSES = ("queued", "running", "succeeded", "partial", "failed", "cancelled")
 EXIT_CODES = """\b
 Exit codes:
@@ -151,6 +153,7 @@ def summarize(
         Path | None, typer.Option(metavar="DIR", help="Write a Markdown file for each document and one for all.")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Files in DIR may be replaced.")] = False,
+    citations: Annotated[Citations, CITATIONS] = "none",
     as_json: Annotated[bool, typer.Option("--json", help="Print the run, or the plan, as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but what is wrong.")] = False,
     server: Annotated[str | None, SERVER] = None,
@@ -188,7 +191,7 @@ def summarize(
         "max_tokens": max_tokens,
         "max_usd": max_usd,
     }
-    form = commands.Form(as_json, output, overwrite, quiet)
+    form = commands.Form(as_json, output, overwrite, quiet, citations)
 
     def work() -> Any:
         options = options_of(flags, option or [])
@@ -272,6 +275,7 @@ def show(
         Path | None, typer.Option(metavar="DIR", help="Write a Markdown file for each document and one for all.")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Files in DIR may be replaced.")] = False,
+    citations: Annotated[Citations, CITATIONS] = "none",
     server: Annotated[str | None, SERVER] = None,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
@@ -282,7 +286,8 @@ def show(
     from app.terminal import commands
 
     def work() -> Any:
-        return commands.show_run(_shelf(server, data_dir), run_id, commands.Form(as_json, output, overwrite))
+        form = commands.Form(as_json, output, overwrite, citations=citations)
+        return commands.show_run(_shelf(server, data_dir), run_id, form)
 
     raise typer.Exit(commands.finish(work))
 
@@ -295,6 +300,7 @@ def watch(
         Path | None, typer.Option(metavar="DIR", help="Write a Markdown file for each document and one for all.")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Files in DIR may be replaced.")] = False,
+    citations: Annotated[Citations, CITATIONS] = "none",
     server: Annotated[str | None, SERVER] = None,
 ) -> None:
     """Follow a run to its end and show it.
@@ -304,7 +310,8 @@ def watch(
     from app.terminal import commands
 
     def work() -> Any:
-        return commands.watch_run(commands.service(server), run_id, commands.Form(as_json, output, overwrite))
+        form = commands.Form(as_json, output, overwrite, citations=citations)
+        return commands.watch_run(commands.service(server), run_id, form)
 
     goes_on = f"the run goes on; `precis runs cancel {run_id}` stops it."
     raise typer.Exit(commands.finish(work, when_stopped=goes_on))

@@ -23,9 +23,11 @@ from app.api.facets import (
     SynthesisOut,
     TranslationOut,
 )
+from app.api.footnotes import Citations, Footnotes
 from app.api.schemas import DocumentOut, RunOut, SummaryOut
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|!])")
+# What begins something else than text: also a character reference, and a line of tildes that begins code.
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|!~]|&(?=#?\w+;))")
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).disable(
     ["image", "link", "autolink", "html_block", "html_inline", "reference"]
 )
@@ -39,24 +41,31 @@ _HEAD = (
 )
 
 
-def render_markdown(run: RunOut) -> str:
-    """Return the summaries as Markdown: the batch's, then each document's."""
+def render_markdown(run: RunOut, citations: Citations = "none") -> str:
+    """Return the summaries as Markdown: the batch's, then each document's; then the sources, if footnotes are asked
+    for.
+    """
+    notes = Footnotes(run.documents, escape, are_wanted=citations == "footnotes")
     parts = ["# Summary"]
     if run.summary:
-        parts.append(_by_source(run) if _is_quoted(run.summary) and len(run.documents) > 1 else run.summary.text)
+        is_by_source = _is_quoted(run.summary) and len(run.documents) > 1
+        parts.append(_by_source(run, notes) if is_by_source else notes.summary(run.summary))
     parts += _remarks(run)
     if len(run.documents) > 1 or run.summary:
-        parts += _facets(run.facets, "##")
+        parts += map(notes.plain, _facets(run.facets, "##"))
     if len(run.documents) > 1 or not run.summary:
+        is_said = bool(run.summary and run.summary.degraded)
         for document in run.documents:
-            parts += [f"## {escape(document.title)}", _body(document), *_facets(document.facets, "###")]
-    return "\n\n".join(parts) + "\n"
+            parts += [f"## {escape(document.title)}", _body(document, notes)]
+            parts += [] if is_said else _weakness(document.summary)
+            parts += map(notes.plain, _facets(document.facets, "###"))
+    return "\n\n".join([*parts, *notes.sources()]) + "\n"
 
 
-def render_html(run: RunOut) -> str:
+def render_html(run: RunOut, citations: Citations = "none") -> str:
     """Return the summaries as an HTML page without scripts, pictures and links."""
     language = html.escape(run.summary.language if run.summary else "en", quote=True)
-    body = _MARKDOWN.render(render_markdown(run))
+    body = _MARKDOWN.render(render_markdown(run, citations))
     return f'<!doctype html>\n<html lang="{language}"><head>{_HEAD}</head><body>\n{body}</body></html>\n'
 
 
@@ -73,33 +82,39 @@ def _is_quoted(summary: SummaryOut) -> bool:
     )
 
 
-def _by_source(run: RunOut) -> str:
+def _by_source(run: RunOut, notes: Footnotes) -> str:
     """Return a quoted summary as one paragraph a document, which names it."""
     assert run.summary is not None
     titles = {document.id: document.title for document in run.documents}
     paragraphs = groupby(run.summary.sentences, key=lambda sentence: sentence.citations[0].document)
-    return "\n\n".join(
-        f"**{escape(titles[id])}:** {' '.join(sentence.text for sentence in group)}" for id, group in paragraphs
-    )
+    return "\n\n".join(f"**{escape(titles[id])}:** {' '.join(map(notes.sentence, group))}" for id, group in paragraphs)
 
 
-def _body(document: DocumentOut) -> str:
+def _body(document: DocumentOut, notes: Footnotes) -> str:
     if document.error:
         detail = f" {document.error.detail}" if document.error.detail else ""
         return f"*Not summarised: {escape(document.error.title + detail)}*"
-    return _text(document.summary)
-
-
-def _text(summary: SummaryOut | None) -> str:
-    return (
-        summary.text if summary else "*No summary was asked for, or nothing in the document has to do with the focus.*"
-    )
+    if document.summary:
+        return notes.summary(document.summary)
+    return "*No summary was asked for, or nothing in the document has to do with the focus.*"
 
 
 def _remarks(run: RunOut) -> list[str]:
     """Return what a reader must know of a summary that lacks something."""
-    return [f"*{escape(run.error.title)} {escape(run.error.detail or '')}*"] if run.error else []
+    lacks = [f"*{escape(run.error.title)} {escape(run.error.detail or '')}*"] if run.error else []
+    return lacks + _weakness(run.summary)
 
+
+def _weakness(summary: SummaryOut | None) -> list[str]:
+    """Return the remark on a summary of what quoting does not suit."""
+    return [f"*{_WEAKNESSES.get(summary.degraded, _WEAK)}*"] if summary and summary.degraded else []
+
+
+_WEAK = "Quoting does poorly here: a language model does better."
+_WEAKNESSES = {
+    "long_conversation": "Few sentences of a long conversation say what it came to, so quoting them does poorly here: "
+    "a language model does better."
+}
 
 _HEADINGS = {
     "key_terms": "Key terms",

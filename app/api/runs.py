@@ -8,6 +8,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 
 from app.api.batch import REQUEST_BODY, BatchDep, accept
 from app.api.dependencies import Accepting, ExistingRun, JsonOnly, ServicesDep
+from app.api.footnotes import Citations
 from app.api.problems import problems
 from app.api.rendering import render_html, render_markdown
 from app.api.schemas import ChunkPage, RetryIn, RunOut, RunPage
@@ -255,10 +256,22 @@ SUMMARY_FORMS: dict[int | str, dict[str, Any]] = {
 @router.get(
     "/{run_id}/summary",
     summary="Read the summaries",
-    responses={**SUMMARY_FORMS, **problems(RunNotFound, RunNotFinished)},
+    responses={**SUMMARY_FORMS, **problems(RunNotFound, RunNotFinished, InvalidFields)},
     response_model=RunOut,
 )
-async def get_summary(run: ExistingRun, services: ServicesDep, request: Request) -> Any:
+async def get_summary(
+    run: ExistingRun,
+    services: ServicesDep,
+    request: Request,
+    citations: Annotated[
+        Citations,
+        Query(
+            description="`footnotes`: numbers behind the sentences, and at the end of the Markdown or HTML a list of "
+            "the passages that they stand for, each with title, page and up to 200 characters. Numbers in brackets "
+            "that the text has of its own get round brackets. JSON has all citations in any case."
+        ),
+    ] = "none",
+) -> Any:
     """Return the batch's summary and each document's, as `Accept` asks: Markdown (also by default), HTML, or JSON like
     the run itself.
     """
@@ -272,11 +285,11 @@ async def get_summary(run: ExistingRun, services: ServicesDep, request: Request)
             # A summary may hold what a hostile document put there: no script, no picture, no link to elsewhere is let
             # through.
             return Response(
-                render_html(shown),
+                render_html(shown, citations),
                 media_type="text/html",
                 headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"},
             )
-    return Response(render_markdown(shown), media_type="text/markdown")
+    return Response(render_markdown(shown, citations), media_type="text/markdown")
 
 
 def _wanted_form(accept: str) -> str:

@@ -5,6 +5,7 @@ import { count, share } from "./format.js";
 import { foldedFacets } from "./facets.js";
 import { markdown } from "./markdown.js";
 import { problemText } from "./problems.js";
+import { scoresView } from "./scores.js";
 import { bar } from "./sources.js";
 import { summaryView } from "./summary.js";
 import { word } from "./words.js";
@@ -63,8 +64,7 @@ function row(document, { run, early, sources, lost, isAlone, isOpen }) {
     if (details.dataset.isBuilt || !details.open) return;
     details.dataset.isBuilt = "yes";
     details.append(h("div", { class: "prose", lang: document.summary?.language }, text(document, early_text, sources)));
-    const facets = foldedFacets(document.facets);
-    if (facets) details.append(facets);
+    details.append(...[scoresView(document.summary), foldedFacets(document.facets)].filter(Boolean));
   };
   details.addEventListener("toggle", content);
   content();

@@ -3,12 +3,14 @@
 import { language } from "./language.js";
 
 const whole = new Intl.NumberFormat(language);
+const tenths = new Intl.NumberFormat(language, { maximumFractionDigits: 1 });
 const percent = new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 0 });
 const exact = new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 1 });
 const moment = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
 const UNITS = [["hour", 3600], ["minute", 60], ["second", 1]];
 
 export const count = (value) => whole.format(value);
+export const decimal = (value) => tenths.format(value);
 export const share = (value) => (value > 0.99 && value < 1 ? exact : percent).format(value);
 export const when = (value) => moment.format(new Date(value));
 

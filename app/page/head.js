@@ -7,6 +7,7 @@ import { problemBox } from "./problems.js";
 import { word } from "./words.js";
 
 const FORMS = [["Markdown", "text/markdown", "md"], ["HTML", "text/html", "html"], ["JSON", "application/json", "json"]];
+const CITED = "summary?citations=footnotes"; // JSON has its citations in any case
 const RETRIED = ["failed", "partial", "cancelled"];
 const ABSENT = [404, 405]; // of a service that cannot try again
 
@@ -98,7 +99,7 @@ function downloads(run, path) {
 }
 
 async function download(path, accept, fileName) {
-  const answer = await ask(`${path}/summary`, { accept });
+  const answer = await ask(`${path}/${CITED}`, { accept });
   const text = typeof answer === "string" ? answer : JSON.stringify(answer, null, 2);
   const address = URL.createObjectURL(new Blob([text], { type: `${accept};charset=utf-8` }));
   const link = h("a", { href: address, download: fileName });

@@ -4,6 +4,7 @@
 import { h, fill, say } from "./dom.js";
 import { ask, Problem } from "./api.js";
 import { documentsView } from "./documents.js";
+import { draftsView } from "./drafts.js";
 import { facetsView } from "./facets.js";
 import { headView } from "./head.js";
 import { PictureView } from "./reading.js";
@@ -11,7 +12,6 @@ import { problemBox, problemText } from "./problems.js";
 import { ProgressView } from "./progress.js";
 import { Sources } from "./sources.js";
 import { RunStream } from "./stream.js";
-import { summaryView } from "./summary.js";
 import { word } from "./words.js";
 
 const FINAL = ["succeeded", "partial", "failed", "cancelled"];
@@ -97,11 +97,7 @@ class RunView {
   summary(run, isFinal) {
     if (!isFinal) return null;
     if (!run.summary) return run.documents.some((document) => document.summary) ? null : h("p", { class: "hint" }, word("no_summary"));
-    const title = word(run.documents.length > 1 ? "of_all" : "summary");
-    const text = h("div", { class: "prose", lang: run.summary.language }, summaryView(run.summary, this.sources));
-    const others = (run.variants || []).slice(1).map((variant) => h("div", { class: "draft" }, summaryView(variant, this.sources)));
-    const drafts = others.length > 0 && h("details", { class: "prose small" }, h("summary", {}, word("other_drafts", others.length)), others);
-    return [h("h2", {}, title, " ", h("span", { class: "hint" }, word("words", run.summary.words))), text, drafts];
+    return draftsView(run, this.sources);
   }
 
   follow() {

@@ -2,6 +2,7 @@
 
 import { h } from "./dom.js";
 import { share } from "./format.js";
+import { language } from "./language.js";
 import { markdown } from "./markdown.js";
 import { word } from "./words.js";
 
@@ -84,15 +85,18 @@ function cite(citation, sources) {
   return button;
 }
 
+// What a reader must know of the summary, in the page's language.
 function notes(summary) {
   const isMarked = summary.sentences.some((sentence) => (sentence.unsupported || []).length);
-  const missed = (summary.misses || []).map((miss) => word(`misses_${miss}`)).filter(Boolean);
-  return [isMarked && word("unsupported_note"), ...missed].filter(Boolean).map((note) => h("p", { class: "hint" }, note));
+  const missed = (summary.misses || []).map((miss) => word(`misses_${miss}`) || word("misses"));
+  const weak = summary.degraded && (word(`degraded_${summary.degraded}`) || word("degraded"));
+  const remarks = [weak, ...missed].filter(Boolean).map((remark) => h("p", { class: "remark", lang: language }, remark));
+  return [isMarked && h("p", { class: "hint", lang: language }, word("unsupported_note")), remarks];
 }
 
 function bySentence(summary, sources) {
   const items = summary.sentences.map((sentence) =>
     h("li", { dir: "auto" }, wrapped(sentence, [sentence.text]), citations(sentence, sources)),
   );
-  return h("details", {}, h("summary", {}, word("sources_by_sentence")), h("ol", {}, items), notes(summary));
+  return [h("details", {}, h("summary", {}, word("sources_by_sentence")), h("ol", {}, items)), notes(summary)];
 }

@@ -14,7 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from app.terminal.desk import Desk, Json, Shelf
+from app.terminal.desk import Citations, Desk, Json, Shelf
 from app.terminal.ending import (
     BY_STATUS,
     INTERRUPTED,
@@ -51,6 +51,7 @@ class Form:
     output: Path | None = None  # a folder
     may_overwrite: bool = False
     is_quiet: bool = False
+    citations: Citations = "none"
 
     @property
     def is_watched(self) -> bool:
@@ -115,7 +116,7 @@ async def summarize(
                         await desk.cancel(run["id"])
                 raise
             run = await desk.run(run["id"])
-            markdown = await _markdown(desk, run)
+            markdown = await _markdown(desk, run, form)
     present(run, markdown, form, folder)
     code = BY_STATUS[run["status"]]
     return PARTIAL if code == SUCCEEDED and sources.unreadable else code
@@ -151,7 +152,7 @@ async def show_run(place: AbstractAsyncContextManager[Shelf], run_id: str, form:
     """Print a run as it is now."""
     async with place as shelf:
         run = await shelf.run(await _id(shelf, run_id))
-        markdown = await _markdown(shelf, run)
+        markdown = await _markdown(shelf, run, form)
     present(run, markdown, form, _folder(form, [document["id"] for document in run["documents"]]))
     return SUCCEEDED
 
@@ -164,7 +165,7 @@ async def watch_run(remote: Remote, run_id: str, form: Form) -> int:
         with Watch(errors, is_shown=form.is_watched) as watch:
             await watch.follow(remote.events(run["id"]), len(run["documents"]))
         run = await remote.run(run["id"])
-        markdown = await _markdown(remote, run)
+        markdown = await _markdown(remote, run, form)
     present(run, markdown, form, folder)
     return BY_STATUS[run["status"]]
 
@@ -253,7 +254,7 @@ def present(run: Json, markdown: str, form: Form, folder: Any) -> None:
         say(f"[yellow]precis:[/] {problem_line(run['error'])}")
     if folder is not None:
         with _kept(run["id"]):
-            written = folder.write(run)
+            written = folder.write(run, form.citations)
         say(f"{len(written)} file{'s' if len(written) != 1 else ''} in {escape(printable(folder.path))}")
     with _kept(run["id"]):
         if form.as_json:
@@ -282,9 +283,9 @@ def _kept(run_id: str) -> Iterator[None]:
         raise CommandFailed(f"{error} The run is kept: `precis runs show {run_id}`.") from None
 
 
-async def _markdown(shelf: Desk | Shelf, run: Json) -> str:
+async def _markdown(shelf: Desk | Shelf, run: Json, form: Form) -> str:
     has_summary = run["summary"] or any(document["summary"] for document in run["documents"])
-    return await shelf.markdown(run["id"]) if run["finished_at"] and has_summary else ""
+    return await shelf.markdown(run["id"], form.citations) if run["finished_at"] and has_summary else ""
 
 
 async def _id(shelf: Any, run_id: str) -> str:

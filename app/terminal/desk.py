@@ -1,11 +1,12 @@
 """Where batches are handed in and runs are asked for: a service (`remote`), or this process itself (`local`)."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from app.terminal.sources import Source
 
 Json = dict[str, Any]
+Citations = Literal["none", "footnotes"]  # in Markdown
 Sent = Callable[[int, int], None]  # is told how many bytes of how many were sent
 WAITING = "waiting"  # the type of an event that no run tells: the desk waits for its service to come back
 
@@ -29,8 +30,8 @@ class Desk(Protocol):
         """Return a run as it is now."""
         ...
 
-    async def markdown(self, run_id: str) -> str:
-        """Return the summaries of a run that has some."""
+    async def markdown(self, run_id: str, citations: Citations) -> str:
+        """Return the summaries of a run that has some, with citations as wanted."""
         ...
 
     async def cancel(self, run_id: str) -> Json:
@@ -49,8 +50,8 @@ class Shelf(Protocol):
         """Return a run as it is now."""
         ...
 
-    async def markdown(self, run_id: str) -> str:
-        """Return the summaries of a run that has some."""
+    async def markdown(self, run_id: str, citations: Citations) -> str:
+        """Return the summaries of a run that has some, with citations as wanted."""
         ...
 
     async def delete(self, run_id: str) -> None:

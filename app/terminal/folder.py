@@ -9,7 +9,7 @@ from pathlib import Path
 
 from app.api.rendering import escape, render_markdown
 from app.api.schemas import DocumentOut, RunOut
-from app.terminal.desk import Json
+from app.terminal.desk import Citations, Json
 from app.terminal.ending import USAGE, CommandFailed
 from app.terminal.showing import clean
 
@@ -45,13 +45,13 @@ class Folder:
                 f"{self.path / there[0]}{others} there already: say --overwrite, or name another folder.", USAGE
             )
 
-    def write(self, body: Json) -> list[Path]:
+    def write(self, body: Json, citations: Citations) -> list[Path]:
         """Write what a run has given; return the files. Raises `CommandFailed`."""
         run = RunOut.model_validate(body, extra="ignore")  # a service of a later version may tell more
-        texts = {BATCH_NAME: render_markdown(run)} if run.summary else {}
+        texts = {BATCH_NAME: render_markdown(run, citations)} if run.summary else {}
         for name, document in zip(self._names, run.documents, strict=True):
             if document.summary or document.error:
-                texts[name] = document_markdown(run, document)
+                texts[name] = document_markdown(run, document, citations)
         return [self._write(name, text) for name, text in texts.items()]
 
     def _write(self, name: str, text: str) -> Path:
@@ -72,11 +72,11 @@ class Folder:
         return target
 
 
-def document_markdown(run: RunOut, document: DocumentOut) -> str:
+def document_markdown(run: RunOut, document: DocumentOut, citations: Citations) -> str:
     """Return one document's part of a run as a document of its own."""
     alone = run.model_copy(update={"documents": [document], "error": None} | _own(run, document))
     title = escape(document.title)
-    text = render_markdown(alone).removeprefix("# Summary\n\n").removeprefix(f"## {title}\n\n")
+    text = render_markdown(alone, citations).removeprefix("# Summary\n\n").removeprefix(f"## {title}\n\n")
     return f"# {title}\n\n{text}"
 
 

@@ -22,7 +22,7 @@ from app.store import events, runs
 from app.store.database import Database
 from app.store.migrate import migrate
 from app.store.models import Status
-from app.terminal.desk import Json, Sent
+from app.terminal.desk import Citations, Json, Sent
 from app.terminal.ending import FAILED, USAGE, CommandFailed, refused, wrong_fields
 from app.terminal.sources import Source
 from app.work.notifier import wait
@@ -64,9 +64,9 @@ class Kept:
         """Return a run as it is now."""
         return (await show_run(self._database, run_id)).model_dump(mode="json")
 
-    async def markdown(self, run_id: str) -> str:
-        """Return the summaries of a run that has some."""
-        return render_markdown(await show_run(self._database, run_id))
+    async def markdown(self, run_id: str, citations: Citations) -> str:
+        """Return the summaries of a run that has some, with citations as wanted."""
+        return render_markdown(await show_run(self._database, run_id), citations)
 
     async def delete(self, run_id: str) -> None:
         """Delete a run that has ended."""

@@ -17,7 +17,7 @@ import httpx2 as httpx
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from app.terminal.desk import WAITING, Json, Sent
+from app.terminal.desk import WAITING, Citations, Json, Sent
 from app.terminal.ending import UNREACHABLE, USAGE, CommandFailed, refused
 from app.terminal.sources import Source
 
@@ -129,9 +129,10 @@ class Remote:
         """Return a run as it is now."""
         return self._run(await self._ask("GET", self._path(run_id)))
 
-    async def markdown(self, run_id: str) -> str:
-        """Return the summaries of a run that has some."""
-        return (await self._ask("GET", self._path(run_id, "/summary"), headers={"Accept": "text/markdown"})).text
+    async def markdown(self, run_id: str, citations: Citations) -> str:
+        """Return the summaries of a run that has some, with citations as wanted."""
+        path, accept = self._path(run_id, "/summary"), {"Accept": "text/markdown"}
+        return (await self._ask("GET", path, headers=accept, params={"citations": citations})).text
 
     async def cancel(self, run_id: str) -> Json:
         """Stop a run; return it when it has stopped."""

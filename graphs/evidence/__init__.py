@@ -2,6 +2,7 @@
 
 from graphs.evidence.citations import Place
 from graphs.evidence.intervals import interval
+from graphs.evidence.marks import without_lookalikes
 from graphs.evidence.rouge import Rouge, Share, rouge_of, rouge_tokens
 from graphs.evidence.scores import EXPLANATIONS, Scores, Stated, score_summary, top_terms
 
@@ -17,4 +18,5 @@ __all__ = [
     "rouge_tokens",
     "score_summary",
     "top_terms",
+    "without_lookalikes",
 ]

@@ -92,6 +92,8 @@ def test_axe_finds_nothing_serious_in_a_summary_and_the_list(
     body = {"documents": [{"title": "Harbour", "text": ENGLISH}, {"title": "항구", "text": KOREAN}]}
     id = client.post("/v1/runs", json=body, headers=WAIT).json()["id"]
     page.goto(f"{shared_service.base_url}/#/runs/{id}")
+    page.locator(".summary .scores > summary").click()
+    expect(page.locator("[data-score=support]").first).not_to_be_empty()
     page.locator(".cite").first.click()
     expect(page.locator(".passage mark")).not_to_be_empty()
     page.locator(".menu > summary", has_text="Delete").click()

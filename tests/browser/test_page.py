@@ -286,8 +286,9 @@ def test_a_summary_is_copied_and_downloaded_in_every_form(
             page.get_by_role("button", name=form).click()
         got[download.value.suggested_filename] = Path(download.value.path()).read_text()
     assert set(got) == {f"A B 항구 - Summary.{ending}" for ending in ("md", "html", "json")}
-    assert got["A B 항구 - Summary.md"] == text
-    assert got["A B 항구 - Summary.html"].startswith("<!doctype html>")
+    cited = client.get(f"/v1/runs/{id}/summary?citations=footnotes").text
+    assert got["A B 항구 - Summary.md"] == cited != text
+    assert "<h2>Sources</h2>" in got["A B 항구 - Summary.html"]
     assert json.loads(got["A B 항구 - Summary.json"])["id"] == id
     assert watched.wrong == []
     context.close()

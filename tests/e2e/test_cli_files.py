@@ -128,6 +128,22 @@ def test_output_holds_a_file_a_document_and_one_for_all(precis: Precis, folder: 
     assert "4 files in" in flat(done.stderr)
 
 
+def test_footnotes_are_written_where_they_are_asked_for(precis: Precis, folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = precis("summarize", folder, "--length", "short", "--output", out, "--citations", "footnotes")
+    assert done.returncode == 0, done.stderr
+    for name in ("summary.md", "ansan.txt.summary.md", "busan.md.summary.md"):
+        told, heading, sources = (out / name).read_text().partition("\n## Sources\n\n")
+        assert heading, name
+        assert "[1]" in told
+        assert sources.startswith("1. **")
+    assert "Busan" not in (out / "ansan.txt.summary.md").read_text()
+    shown = precis("runs", "show", "latest", "--citations", "footnotes").stdout
+    assert shown == (out / "summary.md").read_text()
+    assert "## Sources" not in precis("runs", "show", "latest").stdout
+    assert precis("summarize", folder, "--citations", "endnotes").returncode == 2
+
+
 def test_files_that_are_there_are_kept_before_anything_is_paid(
     precis: Precis, folder: Path, tmp_path: Path, model_server: ModelServer
 ) -> None:

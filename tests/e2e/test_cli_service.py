@@ -135,6 +135,7 @@ def test_a_run_that_was_left_to_the_service_is_watched_shown_listed_and_deleted(
     assert "qAnsan" in watched.stdout
     assert remote("runs", "show", id).stdout == watched.stdout
     assert json.loads(remote("runs", "show", "latest", "--json").stdout)["id"] == id
+    assert "\n## Sources\n\n1. **" in remote("runs", "show", "latest", "--citations", "footnotes").stdout
     assert id in remote("runs", "--status", "succeeded", "--limit", "3").stdout
     assert id not in remote("runs", "--status", "cancelled").stdout
     assert remote("runs", "delete", id).returncode == 0
