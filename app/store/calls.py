@@ -10,7 +10,7 @@ from sqlalchemy import JSON, LargeBinary, Row, Select, String, bindparam, cast, 
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import OperationalError, SQLAlchemyError, StatementError
 
-from app.store.database import Database
+from app.store.database import UNSTORABLE, Database
 from app.store.models import CallRow, EventRow, Run, Status, now
 from graphs.models import Answer, AnswerMalformed, Call, LedgerUnavailable
 
@@ -54,11 +54,11 @@ class CallStore:
         }
         try:
             await self._database.write(_KEEP, [row])
-        except (StatementError, ValueError, TypeError) as error:
+        except (StatementError, *UNSTORABLE) as error:
             if isinstance(error, OperationalError):
                 raise LedgerUnavailable(str(error.__cause__ or error)) from error
             raise AnswerMalformed("It cannot be stored.") from error  # nor ever will be
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, MemoryError) as error:
             raise LedgerUnavailable(str(error.__cause__ or error)) from error
 
     async def _find(self) -> None:
@@ -68,7 +68,7 @@ class CallStore:
             wanted = {key for keys, _ in asked for key in keys}
             try:
                 rows = await self._database.fetch(self._query, {"keys": json.dumps(list(wanted))})
-            except SQLAlchemyError as error:
+            except (SQLAlchemyError, MemoryError) as error:
                 for _, found in asked:
                     if not found.done():  # its asker may have been cancelled meanwhile
                         found.set_exception(LedgerUnavailable(str(error.__cause__ or error)))

@@ -32,6 +32,7 @@ LOG_BYTES = 4 * 1024 * 1024  # the write-ahead log is cut back to this when it b
 SMALL_LOG_BYTES = 256 * 1024  # less than this is not worth waiting for the disk
 COMPACT_SECONDS = 0.1  # how long `compact` waits for whoever is at the file
 COMPACT_PAGES = 1_000  # of 4 KB, that it frees in one transaction: others come in between, and the log stays short
+UNSTORABLE = (ValueError, TypeError, OverflowError)  # what a driver makes of a value that no row holds
 
 _SHORT_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
@@ -106,8 +107,9 @@ class Database:
     def write(self, statement: Executable, rows: Sequence[dict[str, Any]]) -> asyncio.Future[None]:
         """Execute a statement for each row, in a transaction shared with whatever else is written at this moment.
 
-        The future is done when the rows are durable, and fails with `SQLAlchemyError`. Writes become durable in the
-        order of the calls. A write that comes alone goes at once; the more there are, the more share a transaction.
+        The future is done when the rows are durable, and fails with `SQLAlchemyError`, one of `UNSTORABLE`, or
+        `MemoryError`. Writes become durable in the order of the calls. A write that comes alone goes at once; the more
+        there are, the more share a transaction.
         """
         write = _Write(statement, rows, asyncio.get_running_loop().create_future())
         self._waiting.append(write)
@@ -159,12 +161,7 @@ class Database:
         try:
             async with self._lock:
                 await loop.run_in_executor(self._write_thread, self._write_group, _grouped(writes))
-        except (
-            SQLAlchemyError,
-            sqlite3.Error,
-            ValueError,
-            TypeError,
-        ) as error:  # the last two: a value that no row holds
+        except (SQLAlchemyError, sqlite3.Error, MemoryError, *UNSTORABLE) as error:  # else their writers wait for ever
             if len(writes) > 1 and not isinstance(error, OperationalError):
                 return False
             logger.error("%d writes failed: %s", len(writes), error)

@@ -1,6 +1,7 @@
 """Ends waits early. It may forget or be missed: whoever waits looks again after `POLL_SECONDS` anyway."""
 
 import asyncio
+from weakref import WeakValueDictionary
 
 POLL_SECONDS = 1.0
 
@@ -9,13 +10,19 @@ class Notifier:
     """Tells those who wait for a run that something about it has been committed."""
 
     def __init__(self) -> None:
-        self._waiters: dict[str, asyncio.Event] = {}
+        # A run that has ended is notified no more: its waiter goes with the last who holds it.
+        self._waiters: WeakValueDictionary[str, asyncio.Event] = WeakValueDictionary()
 
     def waiter(self, run_id: str) -> asyncio.Event:
         """Return what the next notification sets. Take it before looking at the database, so that nothing falls in
         between.
         """
         return self._waiters.setdefault(run_id, asyncio.Event())
+
+    @property
+    def waited_for(self) -> int:
+        """How many runs somebody waits for."""
+        return len(self._waiters)
 
     def notify(self, run_id: str) -> None:
         """Wake everyone who waits for this run."""

@@ -106,6 +106,7 @@ def score_summary(
     ]
     cited = [citation for sentence in sentences for citation in sentence.citations]
     flat = [passage for own in places for passage in own]
+    flat_evidence = [passage for passage in flat if passage]  # no fragment reaches from one into the next
     words = count_words(text)
     return Scores(
         support=_mean(shares),
@@ -115,7 +116,7 @@ def score_summary(
         terms_covered=terms_covered(text, top),
         documents_covered=len({citation.document for citation in cited} & set(sources)) / max(1, len(sources)),
         spread=spread(cited, sources),
-        density=density(tokens, rouge_tokens("\n".join(evidence))),
+        density=density(tokens, [token for own in flat_evidence for token in [*rouge_tokens(own), ""]]),
         novelty=1.0 - kept_pairs(tokens, rouge_tokens("\n".join(evidence))) if tokens else 0.0,
         compression=source_words / max(1, words),
         repetition=repetition(tokens),

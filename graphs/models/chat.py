@@ -55,6 +55,7 @@ _OVERFLOW = re.compile(
 # Each search ends at the next <think>: without that, a text of many would take time by the square of its length.
 _THINKING = re.compile(r"<think>(?:(?!<think>).)*?</think>\s*|^.*?</think>\s*|^\s*<think>.*", re.DOTALL)
 BYTES_PER_TOKEN = 4  # of UTF-8, in about any language: to estimate what a server does not state
+STATED_TOKENS = 2**31 - 1  # that a server may state; a larger number is nonsense, and no database's integer
 ANSWER_BYTES = 4 * 1024 * 1024  # of one response; the longest summary is a hundredth of it
 ERROR_CHARACTERS = 300  # of a server's own words that are passed on
 SAID_CHARACTERS = 2_000  # of them that are read
@@ -170,7 +171,10 @@ class ChatModel:
     def _paid(self, message: AIMessage, asked: Messages) -> Bill:
         """Return what an answer cost, whether it can be used or not."""
         usage: dict[str, Any] = dict(message.usage_metadata or {})
-        stated = usage.get("input_tokens", 0), usage.get("output_tokens", 0)
+        stated = [
+            tokens if tokens <= STATED_TOKENS else 0
+            for tokens in (usage.get("input_tokens", 0), usage.get("output_tokens", 0))
+        ]
         is_estimated = stated[0] <= 0 or (stated[1] <= 0 and bool(message.text))
         prompt_tokens = stated[0] if stated[0] > 0 else _estimated_tokens(*(content for _, content in asked))
         completion_tokens = stated[1] if stated[1] > 0 else _estimated_tokens(message.text)

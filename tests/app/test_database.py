@@ -136,6 +136,34 @@ async def test_a_failing_write_raises_to_its_caller_and_to_nobody_else(database:
     await database.write(ADD, [{"id": 10, "text": "after"}])  # it goes on
 
 
+@pytest.mark.parametrize("value", [10**30, "ten", 1 + 1j])
+async def test_a_value_that_no_row_holds_fails_alone_and_nobody_waits_for_ever(
+    value: object, database: Database, path: Path
+) -> None:
+    writes = [database.write(ADD, [{"id": id, "text": "x"}]) for id in (1, value, 2)]
+    async with asyncio.timeout(10):
+        results = await asyncio.gather(*writes, return_exceptions=True)
+    assert [isinstance(result, Exception) for result in results] == [False, True, False]
+    assert [id for id, _ in rows_in(path)] == [1, 2]
+
+
+async def test_memory_that_is_short_is_an_error_of_the_write_and_no_end_of_all(
+    database: Database, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(database, "_write_group", out_of_memory)  # as sqlite3 raises it for SQLITE_NOMEM
+        writes = [database.write(ADD, [{"id": id, "text": "x"}]) for id in (1, 2)]
+        async with asyncio.timeout(10):
+            results = await asyncio.gather(*writes, return_exceptions=True)
+    assert [type(result) for result in results] == [MemoryError, MemoryError]
+    await database.write(ADD, [{"id": 3, "text": "after"}])
+    assert [id for id, _ in rows_in(path)] == [3]
+
+
+def out_of_memory(_: object) -> None:
+    raise MemoryError
+
+
 async def test_a_failure_that_nobody_waits_for_is_no_warning(database: Database) -> None:
     await database.write(ADD, [{"id": 1, "text": "x"}])
     database.write(ADD, [{"id": 1, "text": "again"}]).cancel()

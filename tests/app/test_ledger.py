@@ -1,12 +1,14 @@
 """The ledger keeps to its age and size, and to what runs need."""
 
+import asyncio
 from datetime import timedelta
 
 from sqlalchemy import select
 
-from app.store.calls import trim
+from app.store.calls import CallStore, trim
 from app.store.database import Database
 from app.store.models import CallRow, EventRow, Run, Status, new_id, now
+from graphs.models import Answer, AnswerMalformed, Call
 
 DAY = timedelta(days=1)
 KEPT_FOR_EVER = {"days": 10_000.0, "most_bytes": 10**12}
@@ -78,3 +80,17 @@ async def test_thousands_are_forgotten_in_small_steps(database: Database) -> Non
         await session.execute(CallRow.__table__.insert(), [row | {"key": str(number)} for number in range(2_345)])  # type: ignore[attr-defined]
     assert await trim(database, days=0.5, most_bytes=10**12) == 2_345
     assert await keys(database) == set()
+
+
+async def never(_: int) -> Answer:
+    raise AssertionError("nobody is asked")
+
+
+async def test_an_answer_that_cannot_be_kept_is_malformed_and_holds_up_no_other(database: Database) -> None:
+    store = CallStore(database)
+    calls = [Call("openai:fake", {"number": number}, never) for number in range(3)]
+    answers = [Answer("A summary.", prompt_tokens=tokens) for tokens in (1, 10**30, 2)]
+    async with asyncio.timeout(10):
+        kept = await asyncio.gather(*map(store.keep, calls, answers), return_exceptions=True)
+    assert [type(result) for result in kept] == [type(None), AnswerMalformed, type(None)]
+    assert await keys(database) == {calls[0].key, calls[2].key}

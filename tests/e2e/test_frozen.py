@@ -77,3 +77,21 @@ def test_a_frozen_process_loses_its_run_and_takes_no_part_any_more(
                 assert_told_once(client, run)
             assert attempts_of(data_dir)[id] == 2
             assert model_server.stats()["repeats"] <= IN_FLIGHT
+
+
+def test_a_service_that_is_frozen_for_longer_than_its_lease_again_and_again_ends_all_its_runs(
+    tmp_path: Path, model_server: ModelServer
+) -> None:
+    model_server.latency(0.2)  # so that the work outlasts the last freeze
+    settings = {"OPENAI_API_KEY": "test", "OPENAI_BASE_URL": model_server.base_url, "lease_seconds": 1}
+    with Service(tmp_path / "data", chunk_tokens=200, concurrency=4, **settings) as service, service.client() as client:
+        ids = [post(client, batch(f"Town{number}", sentences=40)) for number in range(8)]
+        for _ in range(4):
+            time.sleep(0.3)  # of work
+            service.process.send_signal(signal.SIGSTOP)
+            time.sleep(1.2)
+            service.process.send_signal(signal.SIGCONT)
+        assert {ended(client, id)["status"] for id in ids} == {"succeeded"}
+    stats = model_server.stats()
+    assert stats["finished"] > 8 * 4
+    assert stats["repeats"] == 0  # nothing was paid twice

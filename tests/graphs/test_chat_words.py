@@ -27,6 +27,7 @@ from graphs.models.failures import (
     Transient,
     Unauthorized,
 )
+from graphs.models.spending import Bill
 from tests.model_server import ModelServer
 
 MESSAGES = [("system", "Summarise."), ("user", "The river rose and the town kept dry.")]
@@ -164,6 +165,19 @@ async def test_an_answer_holds_nothing_that_a_database_cannot_keep(
 async def test_the_words_of_an_error_hold_nothing_that_a_database_cannot_keep(words: tuple[Words, ChatModel]) -> None:
     fault = await fault_of(words, 400, b'{"error": {"message": "half \\ud800 and \\u0000"}}')
     assert fault.detail == "half ? and "
+
+
+@pytest.mark.parametrize("tokens", [10**30, 2**31, -5, 0])
+async def test_tokens_that_no_answer_can_have_cost_are_estimated(tokens: int, words: tuple[Words, ChatModel]) -> None:
+    server, chat = words
+    said = {"choices": [{"message": {"role": "assistant", "content": "The river rose."}}]}
+    usage = {"prompt_tokens": tokens, "completion_tokens": tokens, "total_tokens": 2 * tokens}
+    server.body = json.dumps(said | {"usage": usage}).encode()
+    bill = Bill()
+    answer = await chat.ask(MESSAGES, 100, bill)
+    assert answer.completion_tokens == 4
+    assert 0.5 < answer.prompt_tokens / (sum(len(content) for _, content in MESSAGES) / 4) < 2
+    assert bill.estimated == 1
 
 
 @pytest.mark.parametrize("text", ["a</think>" + "<think>" * 300_000, "x " + "<think>" * 300_000, "<think>" * 300_000])
