@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+WORKERS ?= 3
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
@@ -32,7 +33,7 @@ serve: $(VENV)/runtime  ## run the service; its docs page is at /docs
 test: $(VENV)/dev  ## everything that CI runs
 	@$(MAKE) --no-print-directory check
 	@tests/install_chromium.sh
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 soak: $(VENV)/dev  ## the tests that take minutes each, in full length
 	@$(BIN)/python -m pytest -m soak

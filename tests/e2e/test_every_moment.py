@@ -94,11 +94,12 @@ def assert_ends_the_same(ask: Ask, data: str, undisturbed: Json, server: ModelSe
 @pytest.mark.parametrize(
     ("fault", "step"),
     [
-        ("kill after commit", 1),
+        pytest.param("kill after commit", 3, id="kill after commit, each third"),
+        pytest.param("kill after commit", 1, marks=pytest.mark.soak),
         pytest.param("kill before commit", 1, marks=pytest.mark.soak),
-        pytest.param("commit fails", 3, id="commit fails, each third"),
+        pytest.param("commit fails", 6, id="commit fails, each sixth"),
         pytest.param("commit fails", 1, marks=pytest.mark.soak),
-        pytest.param("write fails", 7, id="write fails, each seventh"),
+        pytest.param("write fails", 14, id="write fails, each fourteenth"),
         pytest.param("write fails", 1, marks=pytest.mark.soak),
     ],
 )
