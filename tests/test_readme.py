@@ -26,6 +26,11 @@ START_SECONDS = 60.0
 NOT_RUN = {
     "docker compose up --build": "it needs a container engine and the network; .dockerignore, Dockerfile and "
     "docker-compose.yml are checked by hand and by hadolint",
+    ".venv/bin/precis evaluate DIR --model embedded:extractive --model openai:gpt-4o-mini --words 100 --plot plot.svg": (
+        "it needs documents with references of the reader's own; tests/e2e/test_evaluate.py runs the command"
+    ),
+    ".venv/bin/precis backup precis-monday.db": "it needs a database of its own; tests/e2e/test_backup.py runs both",
+    ".venv/bin/precis restore precis-monday.db": "it needs a folder without a database; as above",
 }
 # What `make` does before is to install what these tests run with.
 MADE = {"make demo": f"{sys.executable} {ROOT}/samples/demo.py", "make serve": f"{sys.executable} -m app serve"}

@@ -167,7 +167,8 @@ def test_facets_that_were_finished_before_a_kill_are_not_paid_again(
     run = assert_undisturbed(service, id, expected)
     assert run["facets"] == expected["facets"]
     stats = model_server.stats()
-    assert stats["repeats"] <= IN_FLIGHT * len(kills)
+    # As many as are under way, and as many answers on their way into the ledger.
+    assert stats["repeats"] <= 2 * IN_FLIGHT * len(kills)
     assert stats["finished"] == total + stats["repeats"]
     assert run["usage"]["calls"] + run["usage"]["remembered"] == total
 
