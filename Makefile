@@ -33,7 +33,7 @@ serve: $(VENV)/runtime  ## run the service; its docs page is at /docs
 test: $(VENV)/dev  ## everything that CI runs
 	@$(MAKE) --no-print-directory check
 	@tests/install_chromium.sh
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests/browser  # apart: a browser keeps an event loop running
+	@$(BIN)/python -m pytest tests/browser  # apart: a browser keeps an event loop running
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --ignore tests/browser
 
 soak: $(VENV)/dev  ## the tests that take minutes each, in full length
