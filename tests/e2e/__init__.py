@@ -75,18 +75,23 @@ def events_of(client: httpx.Client, id: str) -> list[Json]:
     for block in client.get(f"/v1/runs/{id}/stream").text.split("\n\n"):
         fields = dict(line.partition(": ")[::2] for line in block.splitlines() if ": " in line)
         if "data" in fields:
-            data = json.loads(fields["data"])
-            if "id" not in fields:
-                assert (fields["event"], data["steps"]) == ("progress", [])
-                continue
-            told = [{"type": "progress", "data": step} for step in data.pop("steps", [])]
-            if fields["event"] == "progress":
-                told[-1]["progress"] = data["progress"]
-            else:
-                told.append({"type": fields["event"], "data": data})
+            told = told_by(fields)
             events += [{"seq": number, **event} for number, event in enumerate(told, len(events) + 1)]
-            assert int(fields["id"]) == len(events)
+            assert not told or int(fields["id"]) == len(events)
     return events
+
+
+def told_by(fields: dict[str, str]) -> list[Json]:
+    """What one event of a stream tells: the steps that it takes along, each by itself, and what it is about."""
+    data = json.loads(fields["data"])
+    steps: list[Json] = [{"type": "progress", "data": step} for step in data.pop("steps", [])]
+    if fields["event"] != "progress":
+        return [*steps, {"type": fields["event"], "data": data}]
+    if steps:
+        steps[-1]["progress"] = data["progress"]
+    else:
+        assert "id" not in fields
+    return steps
 
 
 def assert_told_once(client: httpx.Client, run: Json) -> None:
