@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from app.cli import EXIT_CODES
+from app.cli.flags import EXIT_CODES
 from tests.model_server import ROOT, ModelServer
 from tests.service import Service
 

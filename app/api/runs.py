@@ -218,8 +218,6 @@ async def delete_run(run: ExistingRun, services: ServicesDep) -> None:
     """Delete a run that has ended, with its documents, summaries, events, and the model calls that no other run
     uses.
     """
-    if not Status(run.status).is_final:
-        raise RunIsActive
     async with services.database.begin() as session:
         await runs.remove(session, run.id)
     await forget_checkpoints(run.id, services.resources)

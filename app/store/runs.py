@@ -389,6 +389,14 @@ async def outdated(database: Database, *, days: float | None, most_bytes: int | 
 
 
 async def remove(session: AsyncSession, id: str) -> None:
-    """Delete a run with its documents, its events, and the ledger entries that no other run uses."""
+    """Delete a run that has ended with its documents, its events, and the ledger entries that no other run uses.
+
+    Raises `RunNotFound`, `RunIsActive`.
+    """
+    status = await session.scalar(select(Run.status).where(Run.id == id))
+    if status is None:
+        raise RunNotFound
+    if not Status(status).is_final:
+        raise RunIsActive
     await events.forget_calls(session, id)
     await session.execute(delete(Run).where(Run.id == id))

@@ -16,7 +16,7 @@ from app.api.rendering import render_markdown
 from app.api.runs import cancel_run
 from app.api.showing import run_head, show_run
 from app.bootstrap import Services, bootstrap
-from app.errors import DocumentError, PrecisError, RunIsActive
+from app.errors import DocumentError, PrecisError
 from app.settings import Settings, WrongSetting, read_settings
 from app.store import events, runs
 from app.store.database import Database
@@ -71,9 +71,6 @@ class Kept:
     async def delete(self, run_id: str) -> None:
         """Delete a run that has ended."""
         async with self._database.begin() as session:
-            run = await runs.get(session, run_id)
-            if not Status(run.status).is_final:
-                raise RunIsActive
             await runs.remove(session, run_id)
 
 

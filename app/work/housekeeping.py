@@ -10,6 +10,7 @@ import time
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.errors import RunIsActive, RunNotFound
 from app.store import runs
 from app.store.calls import trim
 from app.store.checkpoints import compact_checkpoints
@@ -59,8 +60,11 @@ async def tidy(resources: Resources) -> None:
     """
     database, settings = resources.database, resources.settings
     for id in await runs.outdated(database, days=settings.run_days, most_bytes=settings.run_bytes):
-        async with database.begin() as session:
-            await runs.remove(session, id)
+        try:
+            async with database.begin() as session:
+                await runs.remove(session, id)
+        except (RunNotFound, RunIsActive):  # deleted or tried again since
+            continue
         await forget_checkpoints(id, resources)
         logger.info("run %s: deleted for its age or the size of all", id)
     gone = await trim(database, days=settings.ledger_days, most_bytes=settings.ledger_bytes)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from graphs.evidence.citations import Place
 from graphs.evidence.names import missing, names_and_numbers
 from graphs.evidence.rouge import rouge_tokens
-from graphs.text.language import detect_language
+from graphs.text.language import detect_language, primary
 from graphs.text.words import count_words, terms, terms_of, word_forms
 
 TOP_TERMS = 25
@@ -231,7 +231,7 @@ def alike_sentences(sentences: Sequence[str]) -> int:
 
 def language_share(sentences: Sequence[str], language: str) -> float:
     """The share of sentences in a language; one that is too short to tell counts like the whole text."""
-    wanted = language.split("-", maxsplit=1)[0].lower()
+    wanted = primary(language)
     whole = detect_language(" ".join(sentences)) == wanted
 
     def is_in(sentence: str) -> bool:

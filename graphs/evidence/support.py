@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
+from graphs.text.language import primary
 from graphs.text.words import HANGUL, SPACELESS, terms
 
 DOUBTFUL = 0.35  # support below which a sentence is worth a second look: one in ten that people found evidence for
@@ -64,7 +65,7 @@ def support_of(sentence: str, passages: Sequence[str], *, language: str, same_la
     share = len(own.intersection(terms(together))) / len(own) if own else None
     if share is not None and share < DOUBTFUL and not same_language:
         return Support(None, missing)  # other words for the same are no doubt
-    if same_language and language.split("-", maxsplit=1)[0] not in _NOUN_CAPITALS:
+    if same_language and primary(language) not in _NOUN_CAPITALS:
         missing = [*_missing_names(sentence, together), *missing]
     return Support(None if share is None else round(share, 3), missing)
 

@@ -3,9 +3,9 @@ told; a summary that is in the wrong language or of the wrong length is asked fo
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from graphs.models.calls import Answer
 from graphs.models.failures import CallFailed, ContextOverflow
@@ -16,6 +16,8 @@ from graphs.summarize.fitting import best_draft, next_request
 from graphs.summarize.prompts import says_nothing_relevant
 from graphs.summarize.state import Cited, Result, Step, Usage
 from graphs.text.chunking import HALVINGS, halves
+
+T = TypeVar("T")
 
 
 class Written(NamedTuple):
@@ -43,6 +45,17 @@ class Tally:
             estimated=self.bill.estimated,
             cost_usd=self.bill.usd,
         )
+
+
+async def all_of(asked: Iterable[Awaitable[T]]) -> list[T]:
+    """Return what all give, in order; what makes the run stop ends the others at once."""
+    tasks = [asyncio.ensure_future(one) for one in asked]
+    try:
+        return list(await asyncio.gather(*tasks))
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def answer_step(step: Step, below: Below, context: Context, tally: Tally, halvings: int = 0) -> Written:

@@ -1,6 +1,5 @@
 """Ask the model whether statements hold, and to write anew those that do not: ten to a call, side by side."""
 
-import asyncio
 import re
 from collections.abc import Sequence
 from itertools import chain
@@ -9,7 +8,7 @@ from typing import NamedTuple
 from graphs.evidence.marks import read_marks
 from graphs.models.chat import Messages
 from graphs.summarize import prompts
-from graphs.summarize.asking import Tally, ask
+from graphs.summarize.asking import Tally, all_of, ask
 from graphs.summarize.context import Context
 from graphs.summarize.state import Step
 
@@ -41,7 +40,7 @@ class Checked(NamedTuple):
 async def check(statements: Sequence[Statement], step: Step, context: Context, tally: Tally) -> list[Checked]:
     """Return for each statement whether what it cites says it. Raises `CallFailed` and `RunStopped`."""
     packs = [statements[first : first + AT_ONCE] for first in range(0, len(statements), AT_ONCE)]
-    return list(chain.from_iterable(await asyncio.gather(*[_check(pack, step, context, tally) for pack in packs])))
+    return list(chain.from_iterable(await all_of(_check(pack, step, context, tally) for pack in packs)))
 
 
 async def rewrite(statements: Sequence[Statement], step: Step, context: Context, tally: Tally) -> list[str | None]:
@@ -50,7 +49,7 @@ async def rewrite(statements: Sequence[Statement], step: Step, context: Context,
     Raises `CallFailed` and `RunStopped`.
     """
     packs = [statements[first : first + AT_ONCE] for first in range(0, len(statements), AT_ONCE)]
-    return list(chain.from_iterable(await asyncio.gather(*[_rewrite(pack, step, context, tally) for pack in packs])))
+    return list(chain.from_iterable(await all_of(_rewrite(pack, step, context, tally) for pack in packs)))
 
 
 async def _check(pack: Sequence[Statement], step: Step, context: Context, tally: Tally) -> list[Checked]:

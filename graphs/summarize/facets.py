@@ -1,6 +1,5 @@
 """The facets' places in the graph: packs of calls beside the sections, and what retells the summaries behind them."""
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, Literal
@@ -10,6 +9,7 @@ from langgraph.types import Send
 
 from graphs.facets import SYNTHESIS, Done, FacetResult, FacetStep, Given, reads_source
 from graphs.summarize import nodes
+from graphs.summarize.asking import Tally, all_of
 from graphs.summarize.context import Context
 from graphs.summarize.facet_plan import SYNTHESIS_GROWTH, source_steps, summary_steps
 from graphs.summarize.facet_results import facets_of, read_sources, summary_texts, synthesis_material
@@ -116,7 +116,7 @@ def _packs(steps: Iterable[FacetStep]) -> Iterable[list[FacetStep]]:
 
 async def _take_all(steps: Sequence[FacetStep], given: Mapping[str, Given], context: Context) -> FacetOutput:
     """Ask for any number of facets, a pack at a time where the gate would not bear more."""
-    outputs = await _all([_take_pack(pack, given, context) for pack in _packs(steps)])
+    outputs = await all_of(_take_pack(pack, given, context) for pack in _packs(steps))
     total = NO_USAGE
     for output in outputs:
         total = add_usage(total, output["usage"])
@@ -125,35 +125,17 @@ async def _take_all(steps: Sequence[FacetStep], given: Mapping[str, Given], cont
 
 async def _take_pack(steps: Sequence[FacetStep], given: Mapping[str, Given], context: Context) -> FacetOutput:
     async with context.section():
-        taken = await _all([_take(step, given.get(step["id"]), context) for step in steps])
+        taken = await all_of(_take(step, given.get(step["id"]), context) for step in steps)
     total = NO_USAGE
     for _, usage in taken:
         total = add_usage(total, usage)
     return FacetOutput(facet_results=[result for result, _ in taken], usage=total)
 
 
-async def _all(asked: Iterable[Any]) -> list[Any]:
-    """Return what all give, in order; what makes the run stop ends the others at once."""
-    tasks = [asyncio.ensure_future(one) for one in asked]
-    try:
-        return list(await asyncio.gather(*tasks))
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
 async def _take(step: FacetStep, given: Given | None, context: Context) -> tuple[FacetResult, Usage]:
     """Do one step and report it; a failure stands alone."""
     done = await context.desk.take(step, given)
-    usage = Usage(
-        calls=done.bill.calls,
-        remembered=done.remembered,
-        prompt_tokens=done.bill.prompt_tokens,
-        completion_tokens=done.bill.completion_tokens,
-        estimated=done.bill.estimated,
-        cost_usd=done.bill.usd,
-    )
+    usage = Tally(done.bill, done.remembered).usage
     await nodes.tell(context, _report(step, done, usage))
     error = done.error
     result = FacetResult(

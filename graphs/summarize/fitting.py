@@ -7,14 +7,13 @@ from graphs.evidence.marks import read_marks
 from graphs.models.calls import Answer
 from graphs.summarize.prompts import language_request, length_request
 from graphs.summarize.state import Step
-from graphs.text.language import NAMES, detect_language
+from graphs.text.language import NAMES, detect_language, primary
 from graphs.text.words import count_words
 
 TOLERANCE = 0.2  # of the words asked for
 LEAST_TOLERANCE = 10  # words: less than a sentence more or less cannot be asked for
 LENGTH_REQUESTS = 2
 LEAST_LETTERS = 80  # in fewer, names and numbers decide which language is found
-SAME = {"nb": "no", "nn": "no", "iw": "he", "in": "id"}  # two codes of one language, as far as a detector can tell
 
 Miss = Literal["length", "language"]
 
@@ -60,12 +59,7 @@ def _has_length(words: int, wanted: int) -> bool:
 
 def _is_in(text: str, tag: str) -> bool:
     """Whether a text is in a language, as far as can be told."""
-    wanted = _primary(tag)
+    wanted = primary(tag)
     if wanted not in NAMES or sum(map(str.isalpha, text)) < LEAST_LETTERS:
         return True
-    return _primary(detect_language(text)) == wanted
-
-
-def _primary(tag: str) -> str:
-    code = tag.split("-", maxsplit=1)[0].lower()
-    return SAME.get(code, code)
+    return primary(detect_language(text)) == wanted

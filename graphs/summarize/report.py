@@ -6,6 +6,7 @@ from dataclasses import replace
 from graphs.summarize.drafts import Draft, DraftSentence
 from graphs.summarize.prompts import DIVIDER, says_none, shown_title
 from graphs.summarize.state import Document, Documents
+from graphs.text.language import primary
 
 # Headings in the language of the report; English where a language has none here.
 _HEADINGS = {
@@ -40,9 +41,7 @@ def as_report(
             report.take(_heading(document), sources[document.id])
     if not concludes:
         return report.draft()
-    contradictions, conclusion, telling = _HEADINGS.get(
-        final.step["language"].split("-", maxsplit=1)[0], _HEADINGS["en"]
-    )
+    contradictions, conclusion, telling = _HEADINGS.get(primary(final.step["language"]), _HEADINGS["en"])
     if final.is_quoted:
         report.take(telling, final)
         return report.draft()

@@ -13,13 +13,14 @@ from langgraph.runtime import Runtime
 from typing_extensions import TypedDict
 
 from graphs.evidence.citations import Claim, Place, SentenceSearch
-from graphs.evidence.support import AROUND, DOUBTFUL, Support, support_of
+from graphs.evidence.support import AROUND, Support, support_of
 from graphs.models.failures import CallFailed
-from graphs.summarize.asking import Tally
+from graphs.summarize.asking import Tally, all_of
 from graphs.summarize.checking import Checked, Statement, check, rewrite
 from graphs.summarize.context import Context
 from graphs.summarize.drafts import MOST_CITATIONS, Draft, DraftSentence
 from graphs.summarize.state import NO_USAGE, State, Usage, add_usage
+from graphs.text.language import primary
 
 REPAIRS = 2  # rounds
 POOR = 0.25  # support below which better places are looked for
@@ -58,7 +59,7 @@ async def verify(state: ReviewState, runtime: Runtime[Context]) -> dict[str, Any
     context, drafts = runtime.context, state["drafts"]
     tally = Tally()
     asked = [spot for spot in _spots(drafts) if _needs_a_look(drafts[spot.draft].sentences[spot.sentence])]
-    found = await asyncio.gather(*[_check(draft, own, drafts, context, tally) for draft, own in _by_draft(asked)])
+    found = await all_of(_check(draft, own, drafts, context, tally) for draft, own in _by_draft(asked))
     drafts = list(drafts)
     for spot, checked in chain.from_iterable(found):
         drafts[spot.draft] = drafts[spot.draft].changed(
@@ -86,7 +87,7 @@ async def repair(state: ReviewState, runtime: Runtime[Context]) -> dict[str, Any
     context, drafts = runtime.context, list(state["drafts"])
     tally = Tally()
     failing = [spot for spot in _spots(drafts) if drafts[spot.draft].sentences[spot.sentence].verified is False]
-    found = await asyncio.gather(*[_rewrite(draft, own, drafts, context, tally) for draft, own in _by_draft(failing)])
+    found = await all_of(_rewrite(draft, own, drafts, context, tally) for draft, own in _by_draft(failing))
     gone: dict[int, set[int]] = {}
     for spot, text in chain.from_iterable(found):
         draft = drafts[spot.draft]
@@ -152,15 +153,11 @@ def _better(
 def _support(draft: Draft, sentence: DraftSentence, languages: dict[str, str], context: Context) -> Support:
     if context.verify == "off":
         return Support(None, [])
-    language = draft.step["language"]
-    same = not sentence.places or any(_is_same(language, languages[place.document]) for place in sentence.places)
+    language = primary(draft.step["language"])
+    same = not sentence.places or any(primary(languages[place.document]) == language for place in sentence.places)
     passages = [passage(place, context, around=AROUND) for place in sentence.places]
     words = draft.text[sentence.start : sentence.end]
     return support_of(words, passages, language=language, same_language=same)
-
-
-def _is_same(language: str, other: str) -> bool:
-    return language.split("-", maxsplit=1)[0] == other.split("-", maxsplit=1)[0]
 
 
 def passage(place: Place, context: Context, around: int = 0) -> str:
@@ -173,8 +170,7 @@ def passage(place: Place, context: Context, around: int = 0) -> str:
 
 def _needs_a_look(sentence: DraftSentence) -> bool:
     """Whether a model is to look at a sentence: it is doubtful, or could not be measured, and was not looked at."""
-    share = sentence.support.share
-    return sentence.verified is None and (sentence.support.is_doubtful or share is None or share < DOUBTFUL)
+    return sentence.verified is None and (sentence.support.is_doubtful or sentence.support.share is None)
 
 
 def _spots(drafts: Sequence[Draft]) -> Iterator[_Spot]:

@@ -20,6 +20,7 @@ ENGLISH = frozenset(["the", "and", "that", "with", "from", "this", "which", "wer
 ENGLISH_SHARE = 0.07  # of the words
 ENGLISH_WORDS = 50  # in fewer, a title or a quotation may weigh too much
 _NO_LETTER_ASCII = {code: None for code in range(128) if not chr(code).isalpha()}
+SAME = {"nb": "no", "nn": "no", "iw": "he", "in": "id"}
 NAMES = {
     "ar": "Arabic", "cs": "Czech", "da": "Danish", "de": "German", "el": "Greek", "en": "English", "es": "Spanish",
     "fi": "Finnish", "fr": "French", "he": "Hebrew", "hi": "Hindi", "hu": "Hungarian", "id": "Indonesian",
@@ -56,9 +57,17 @@ def _letters(text: str) -> int:
     return sum(map(str.isalpha, text))
 
 
+def primary(tag: str) -> str:
+    """Return the language of a BCP 47 tag without its script and region; of two codes of one language, the one that
+    `detect_language` gives.
+    """
+    code = tag.split("-", maxsplit=1)[0].lower()
+    return SAME.get(code, code)
+
+
 def language_name(tag: str) -> str:
     """Return the English name of a BCP 47 tag, with the tag; the tag alone where the name is not known."""
-    name = NAMES.get(tag.split("-", maxsplit=1)[0].lower())
+    name = NAMES.get(primary(tag))
     return f"{name} ({tag})" if name else tag
 
 

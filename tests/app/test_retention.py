@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import func, select
 
 from app.bootstrap import Services, bootstrap
+from app.errors import RunIsActive
 from app.settings import Settings
 from app.store import runs
 from app.store.database import Database
@@ -72,6 +73,24 @@ async def test_those_that_ended_first_go_first_when_there_is_too_much(database: 
     assert await runs.outdated(database, days=None, most_bytes=250) == ids[:2]
     assert await runs.outdated(database, days=None, most_bytes=400) == []
     assert await runs.outdated(database, days=3.5, most_bytes=100) == ids[:3]
+
+
+async def test_a_run_that_has_not_ended_is_not_deleted_by_whoever_takes_it_for_ended(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = services.database
+    ids = [await keep(database, status=status) for status in (Status.RUNNING, Status.QUEUED, Status.FAILED)]
+
+    async def seen_before(database: Database, **bounds: Any) -> list[str]:
+        return ["gone since", *ids]
+
+    monkeypatch.setattr(runs, "outdated", seen_before)
+    await tidy(services.resources)
+    assert await kept(database) == set(ids[:2])
+    for id in ids[:2]:
+        with pytest.raises(RunIsActive):
+            async with database.begin() as session:
+                await runs.remove(session, id)
 
 
 async def test_runs_that_have_not_ended_count_but_stay(database: Database) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.cli import summarize
+from app.cli.summaries import summarize
 from app.errors import InvalidFields, PlanImpossible, RunIsActive, RunNotFound, UnknownModel, UnreadableDocuments
 from app.terminal.ending import CommandFailed, refused
 from app.terminal.folder import NAME_BYTES, SUFFIX, safe_names

@@ -1,0 +1,133 @@
+"""`precis summarize` and `precis evaluate`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from app.cli.flags import Citations, DataDir, Output, Overwrite, Server, settings_of
+
+
+def summarize(
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            help="Text, Markdown, HTML or PDF files; folders, with all that is beneath them; patterns such as "
+            "'docs/**/*.pdf'; - for standard input.",
+        ),
+    ],
+    model: Annotated[
+        str | None, typer.Option(help="embedded:extractive, or openai:NAME with OPENAI_API_KEY set.")
+    ] = None,
+    strategy: Annotated[str | None, typer.Option(help="auto, single, map_reduce or refine.")] = None,
+    scope: Annotated[str | None, typer.Option(help="Which summaries: document, batch or both.")] = None,
+    length: Annotated[str | None, typer.Option(help="short, medium or long; or a number of words. [medium]")] = None,
+    language: Annotated[
+        str | None, typer.Option(help="Language to write in, such as en or ko. [auto: each document's own]")
+    ] = None,
+    focus: Annotated[str | None, typer.Option(help="A question or topic to concentrate on.")] = None,
+    style: Annotated[str | None, typer.Option(help="paragraph, bullets, executive, dense or report.")] = None,
+    audience: Annotated[str | None, typer.Option(help="Who will read it, in a few words.")] = None,
+    instructions: Annotated[str | None, typer.Option(help="What else is wished, in your own words.")] = None,
+    facet: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What else is wanted: key_terms, questions, entities, sentiment, categories, action_items, "
+            "translation:LANG, synthesis. Repeatable."
+        ),
+    ] = None,
+    category: Annotated[
+        list[str] | None, typer.Option(help="A label that the facet categories chooses from. Repeatable.")
+    ] = None,
+    group_by: Annotated[str | None, typer.Option(help="Documents merged first: auto, order or topic.")] = None,
+    verify: Annotated[str | None, typer.Option(help="How sentences are checked: off, support or llm.")] = None,
+    unsupported: Annotated[str | None, typer.Option(help="Sentences that do not hold: mark or remove.")] = None,
+    variants: Annotated[int | None, typer.Option(help="Summaries of the batch to choose the best from. [1]")] = None,
+    min_coverage: Annotated[
+        float | None, typer.Option(help="Share of the text that must be summarised for the run not to fail. [0.9]")
+    ] = None,
+    max_calls: Annotated[int | None, typer.Option(help="Model calls that the run may make.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(help="Tokens that it may use, prompts and answers.")] = None,
+    max_usd: Annotated[float | None, typer.Option(help="US dollars that it may cost.")] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE", help="Any option of the API by its name; the value may be JSON. Repeatable."
+        ),
+    ] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Show calls, tokens and cost at most, and stop.")] = False,
+    output: Output = None,
+    overwrite: Overwrite = False,
+    citations: Citations = "none",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the run, or the plan, as JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but what is wrong.")] = False,
+    server: Server = None,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Print the run's id and leave; the service goes on with it.")
+    ] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Summarise files, here or by a service.
+
+    Markdown goes to standard output, everything else to standard error. Ctrl-C stops the run. Finished model calls are
+    kept, so the same command again goes on where it stopped.
+    """
+    from app.terminal import commands
+    from app.terminal.options import options_of
+
+    flags = {
+        "model": model,
+        "strategy": strategy,
+        "scope": scope,
+        "length": length,
+        "language": language,
+        "focus": focus,
+        "style": style,
+        "audience": audience,
+        "instructions": instructions,
+        "facets": facet or None,
+        "categories": category or None,
+        "group_by": group_by,
+        "verify": verify,
+        "unsupported": unsupported,
+        "variants": variants,
+        "min_coverage": min_coverage,
+        "max_calls": max_calls,
+        "max_tokens": max_tokens,
+        "max_usd": max_usd,
+    }
+    form = commands.Form(as_json, output, overwrite, quiet, citations)
+
+    def work() -> Any:
+        options = options_of(flags, option or [])
+        found = commands.read(files, form)
+        address = commands.address_of(server)
+        place = commands.service(address) if address else commands.this_process(data_dir=data_dir)
+        if plan:
+            return commands.plan(place, found, options, form)
+        return commands.summarize(place, found, options, form, is_detached=detach)
+
+    again = "stopped. What was finished is kept: run the same command again to go on."
+    raise typer.Exit(commands.finish(work, when_stopped=again))
+
+
+def evaluate(
+    folder: Annotated[
+        Path, typer.Argument(help="Documents with references: a.txt and a.reference.txt.", exists=True, file_okay=False)
+    ],
+    model: Annotated[list[str] | None, typer.Option(help="A model to compare; may be given several times.")] = None,
+    words: Annotated[
+        list[int] | None, typer.Option(help="A length to compare; by default as long as the references.", min=10)
+    ] = None,
+    plot: Annotated[Path | None, typer.Option(help="Where to write a plot, as SVG.", dir_okay=False)] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Compare models and lengths on your own documents that have reference summaries.
+
+    Exit code: 0 all was summarised, 3 part of it, 1 nothing to compare, 2 wrong usage.
+    """
+    settings = settings_of(data_dir=data_dir)
+    from app import evaluation
+
+    contenders = evaluation.contenders_of(model or (), words or ())
+    raise typer.Exit(evaluation.evaluate(folder, contenders, settings, plot))
