@@ -110,19 +110,31 @@ async def sizes_at_worst(
     return found
 
 
-@given(SHAPES, OPTIONS, MODELS, WINDOWS, CHUNKS, st.sampled_from(FILLERS))
-@settings(deadline=None, max_examples=25)
-async def test_no_prompt_exceeds_the_bound_of_its_step_however_long_the_answers_beneath(
+async def assert_bounded(
     shapes: list[tuple[str, int, str]], options: Options, model: str, window: int, chunk_tokens: int, filler: str
 ) -> None:
+    """Assert that each level of a batch's plan shrinks, and that no prompt can exceed its bound or the window."""
     documents = batch(shapes)
     try:
         plan = make_plan(documents, options, model_facts(model, window), chunk_tokens)
     except DoesNotFit:  # a focus too long for so small a window
         return
+    assert_sound(plan, documents)
     author = author_of(model, documents, options)
     for step, size in await sizes_at_worst(plan, author, token_counter(model), filler):
         assert size <= step["prompt_tokens"], step
+        assert step["prompt_tokens"] + step["max_tokens"] <= window, step
+
+
+ANY_BATCH = (SHAPES, OPTIONS, MODELS, WINDOWS, CHUNKS, st.sampled_from(FILLERS))
+
+
+@given(*ANY_BATCH)
+@settings(deadline=None, max_examples=25)
+async def test_no_prompt_exceeds_the_bound_of_its_step_however_long_the_answers_beneath(
+    shapes: list[tuple[str, int, str]], options: Options, model: str, window: int, chunk_tokens: int, filler: str
+) -> None:
+    await assert_bounded(shapes, options, model, window, chunk_tokens, filler)
 
 
 @pytest.mark.parametrize("filler", ["[1-8][9-16][200-207]", " [701][702]", "[1-8] a [300-307] b"])
@@ -370,18 +382,9 @@ def test_equal_batches_get_equal_plans() -> None:
 
 @pytest.mark.soak
 @pytest.mark.timeout(3_600)
-@given(SHAPES, OPTIONS, MODELS, WINDOWS, CHUNKS, st.sampled_from(FILLERS))
+@given(*ANY_BATCH)
 @settings(deadline=None, max_examples=2_000)
 async def test_none_of_thousands_of_batches_has_a_prompt_beyond_its_bound_or_a_level_that_does_not_shrink(
     shapes: list[tuple[str, int, str]], options: Options, model: str, window: int, chunk_tokens: int, filler: str
 ) -> None:
-    documents = batch(shapes)
-    try:
-        plan = make_plan(documents, options, model_facts(model, window), chunk_tokens)
-    except DoesNotFit:
-        return
-    assert_sound(plan, documents)
-    author = author_of(model, documents, options)
-    for step, size in await sizes_at_worst(plan, author, token_counter(model), filler):
-        assert size <= step["prompt_tokens"], step
-        assert step["prompt_tokens"] + step["max_tokens"] <= window, step
+    await assert_bounded(shapes, options, model, window, chunk_tokens, filler)
