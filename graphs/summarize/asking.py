@@ -174,7 +174,7 @@ def _smaller(step: Step, share: float, start: int, end: int) -> Step:
 
 def result_of(step: Step, written: Written | None) -> Result:
     """Return a step's result; without an answer, one that has nothing to give."""
-    return Result(
+    result = Result(
         step=step["id"],
         document=step["document"],
         part=step["part"],
@@ -183,3 +183,6 @@ def result_of(step: Step, written: Written | None) -> Result:
         cites=written.cites if written else [],
         words=step["words"],
     )
+    if "group" in step:
+        result["group"] = step["group"]
+    return result

@@ -14,7 +14,7 @@ from graphs.models.extractive import BatchIndex, Sentence
 from graphs.models.failures import AnswerCut, AnswerEmpty, AnswerTooLong, NeedsLanguageModel
 from graphs.models.spending import Bill, Bound, Spending
 from graphs.summarize import prompts
-from graphs.summarize.state import Cited, Documents, Result, Step
+from graphs.summarize.state import Cited, Documents, Result, Step, is_across
 from graphs.text.sentences import split_sentences
 from graphs.text.tokens import count_messages, token_counter
 from graphs.text.words import count_words
@@ -154,7 +154,7 @@ class ChatAuthor:
         return self._question(messages, step, [*places, *own])
 
     def _task(self, step: Step) -> prompts.Task:
-        concludes = self._wishes.style == "report" and step["is_summary"] and step["document"] is None
+        concludes = self._wishes.style == "report" and step["is_summary"] and is_across(step)
         return prompts.Task(step["words"], step["language"], step["is_summary"], concludes, step["variant"])
 
     def _numbered(self, step: Step, first: int = 1) -> tuple[str, list[Place]]:
@@ -338,6 +338,8 @@ def step_bound(step: Step, facts: ModelFacts) -> Bound:
 
 def part_title(documents: Documents, part: Result) -> str:
     """Return how a merge names one of its parts."""
+    if "group" in part:
+        return prompts.shown_title(part["group"])
     if part["document"] is None:
         return "Several documents"
     title = prompts.shown_title(documents[part["document"]].title)

@@ -46,6 +46,7 @@ class Bounds:
         self.most_words = (self.answer_tokens - ANSWER_SLACK_TOKENS) // TOKENS_PER_WORD
         self.headers: dict[str, int] = {}  # tokens of what a chunk's prompt says of its document
         self._titles: dict[str, int] = {}  # tokens of each document's title, as a prompt shows it
+        self._labels: dict[str, int] = {}  # and of each group's label
         self._overheads: dict[tuple[str, PromptKind], int] = {}
         self._beyond: dict[str, int] = {}
 
@@ -90,15 +91,24 @@ class Bounds:
         """Return the tokens of the summary that a chunk's prompt continues, at most."""
         if self.reading == "map":
             return 0
-        return self._carried_tokens(answer_limit(self.target(MANY_WORDS)), self.target(MANY_WORDS), document)
+        words = self.target(MANY_WORDS)
+        return self._carried_tokens(answer_limit(words), words, self._titles[document])
 
     def part_tokens(self, step: Step) -> int:
         """Return the tokens of a partial in a merge prompt, at most."""
-        return self._carried_tokens(step["max_tokens"], step["words"], step["document"])
+        return self._carried_tokens(step["max_tokens"], step["words"], self._name_tokens(step))
 
-    def _carried_tokens(self, max_tokens: int, words: int, document: str | None) -> int:
-        title = self._titles[document] if document is not None else 0
-        return max_tokens + MARK_TOKENS * most_marks(words) + title + JOINT_TOKENS
+    def _carried_tokens(self, max_tokens: int, words: int, name_tokens: int) -> int:
+        return max_tokens + MARK_TOKENS * most_marks(words) + name_tokens + JOINT_TOKENS
+
+    def _name_tokens(self, step: Step) -> int:
+        """Return the tokens of the title, or of the group's label, that a merge names a partial by."""
+        if "group" not in step:
+            return self._titles[step["document"]] if step["document"] is not None else 0
+        label = step["group"]
+        if label not in self._labels:
+            (self._labels[label],) = self.tokens.count([prompts.shown_title(label)])
+        return self._labels[label]
 
     def fan_in(self, layer: Sequence[Step], language: str) -> int:
         """Return how many steps of a layer one merge can take. Raises `DoesNotFit`."""

@@ -9,7 +9,7 @@ from graphs.evidence.marks import marks_by_sentence, read_marks
 from graphs.evidence.support import Support
 from graphs.models.calls import Answer
 from graphs.summarize.prompts import says_none
-from graphs.summarize.state import Documents, Result, Step
+from graphs.summarize.state import Documents, Result, Step, is_across
 from graphs.text.sentences import split_sentences
 from graphs.text.words import count_words
 
@@ -108,7 +108,7 @@ def draft_of(step: Step, result: Result, answer: Answer, documents: Documents) -
     spans = [
         (start, end)
         for start, end in _sentences(marked.text, step["language"])
-        if step["document"] is not None or not says_none(marked.text[start:end])
+        if not is_across(step) or not says_none(marked.text[start:end])
     ]
     cited = marks_by_sentence(marked, spans, places)
     sentences = tuple(

@@ -1,11 +1,12 @@
 """Which steps are merged with each other: neighbours within a document; across documents, what their contents say."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import NamedTuple
 
-from graphs.summarize.state import Step
+from graphs.summarize.state import DocumentPlan, GroupPlan, Step
 from graphs.text.topics import Features, topics_of
 
 
@@ -16,11 +17,30 @@ def balanced(layer: Sequence[Step], most: int) -> list[list[Step]]:
     return [list(layer[left:right]) for left, right in pairwise(borders)]
 
 
+class Source(NamedTuple):
+    """What a batch's summary is merged of: a document, or a group of them."""
+
+    document: str  # its id; of a group, the first that has text
+    group: str  # its label; "": it is a document alone
+
+
+def sources_of(documents: Iterable[DocumentPlan], groups: Iterable[GroupPlan]) -> dict[str, Source]:
+    """Return the sources of a batch by the steps that summarise them, in the order in which their text first comes."""
+    of_group = {id: group for group in groups for id in group["documents"]}
+    sources: dict[str, Source] = {}
+    for document in documents:
+        group = of_group.get(document["id"])
+        if document["top"]:
+            top, label = (group["top"], group["name"]) if group else (document["top"], "")
+            sources.setdefault(top, Source(document["id"], label))
+    return sources
+
+
 @dataclass(slots=True)
 class ContentGroups:
-    """Groups of documents' summaries and of the merges above them, which one document more or less leaves alone."""
+    """Groups of sources' summaries and of the merges above them, which one document more or less leaves alone."""
 
-    digests: dict[str, int]  # of title and text, by step
+    digests: dict[str, int]  # of a document's title and text or of a group's label, by step
     places: dict[str, int]  # in the batch, of a step's first document
     topics: dict[str, int] = field(default_factory=dict)  # of the documents' summaries, by step; empty: by order
 

@@ -280,4 +280,5 @@ def _section_send(node: str, plan: Plan, ids: Sequence[str], results: Sequence[R
 def _document(given: InputDocument, position: int) -> Document:
     text = given["text"]
     id = given.get("id") or hashlib.sha256(f"{position}:{text}".encode("utf-8", "surrogatepass")).hexdigest()[:12]
-    return Document(id=id, title=given.get("title") or f"Document {position + 1}", text=text)
+    title = given.get("title") or f"Document {position + 1}"
+    return Document(id=id, title=title, text=text, group=given.get("group", "").strip())

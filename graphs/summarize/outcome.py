@@ -1,6 +1,6 @@
 """From reviewed drafts to what a person reads: summaries with citations, coverage, and the verdict."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
 from graphs.evidence.citations import Place
@@ -9,13 +9,16 @@ from graphs.models.failures import BudgetSpent
 from graphs.summarize.context import Context
 from graphs.summarize.drafts import Draft, DraftSentence, draft_of
 from graphs.summarize.fitting import misses
-from graphs.summarize.report import as_report
+from graphs.summarize.grouping import Source, sources_of
+from graphs.summarize.prompts import shown_title
+from graphs.summarize.report import Findings, as_report
 from graphs.summarize.state import (
     Citation,
     Coverage,
     DocumentPlan,
     DocumentResult,
     Failure,
+    GroupResult,
     Lost,
     Outcome,
     Plan,
@@ -31,9 +34,12 @@ Status = Literal["succeeded", "partial", "failed"]
 async def collect(state: State, context: Context) -> dict[str, Draft]:
     """Return the drafts of the summaries that are wanted, by their steps, as far as they were written."""
     plan = state["plan"]
-    wanted = {plan["final"], *plan["variants"]}
-    if context.scope != "batch" or context.style == "report":
+    groups = plan.get("groups", [])
+    wanted = {plan["final"], *plan["variants"], *(group["top"] for group in groups)}
+    if context.scope != "batch":
         wanted.update(document["top"] for document in plan["documents"])
+    elif context.style == "report":
+        wanted.update(sources_of(plan["documents"], groups))
     written = {result["step"]: result for result in state["steps"] if result["key"] and result["step"] in wanted}
     answers = await context.calls.recall(str(result["key"]) for result in written.values())
     return {
@@ -52,17 +58,9 @@ def conclude(state: State, drafts: Mapping[str, Draft], context: Context) -> Out
     finals.sort(key=lambda final: _merit(kept[final]), reverse=True)  # of equal ones the first stays first
     chosen = [kept[id] for id in finals]
     if context.style == "report" and len(plan["documents"]) > 1:
-        tops = {document["id"]: document["top"] for document in plan["documents"] if document["top"] in kept}
-        chosen = [
-            _report_of(
-                drafts[id],
-                kept[id],
-                {source: kept[top] for source, top in tops.items()},
-                context,
-                concludes=keys[id] not in {keys[top] for top in tops.values()},
-            )
-            for id in finals
-        ]
+        found = _findings(plan, kept, context)
+        told = {keys[findings.draft.step["id"]] for findings in found}
+        chosen = [_report_of(drafts[id], kept[id], found, context, concludes=keys[id] not in told) for id in finals]
     summaries = [summary for draft in chosen if (summary := _summary(draft, context))]
     # A call that gave nothing beside one that wrote the same summary otherwise has lost nothing.
     others = {plan["final"], *plan["variants"]} if finals else set()
@@ -85,19 +83,45 @@ def conclude(state: State, drafts: Mapping[str, Draft], context: Context) -> Out
         variants=summaries if plan["variants"] else [],
         results=results,
         coverage=coverage,
+        groups=_group_results(plan, kept, keys, coverage, context),
     )
 
 
-def _report_of(final: Draft, kept: Draft, tops: Mapping[str, Draft], context: Context, *, concludes: bool) -> Draft:
+def _findings(plan: Plan, kept: Mapping[str, Draft], context: Context) -> list[Findings]:
+    """Return what was found in each source that has something to say, in order."""
+    sources = sources_of(plan["documents"], plan.get("groups", []))
+    return [Findings(_named(source, context), kept[top]) for top, source in sources.items() if top in kept]
+
+
+def _named(source: Source, context: Context) -> str:
+    title = source.group or context.documents[source.document].title
+    return shown_title(title) or source.document
+
+
+def _report_of(final: Draft, kept: Draft, found: Sequence[Findings], context: Context, *, concludes: bool) -> Draft:
     """Return the report that ends with `final`; of a batch in which one document alone has text, its findings."""
     only = final.step["document"]
     return as_report(
         final,
-        tops if only is None else {only: kept},
-        context.documents,
+        found if only is None else [Findings(_named(Source(only, ""), context), kept)],
         concludes=concludes and only is None,
         keep=lambda draft: _kept(draft, context),
     )
+
+
+def _group_results(
+    plan: Plan, kept: Mapping[str, Draft], keys: Mapping[str, str | None], coverage: Coverage, context: Context
+) -> list[GroupResult]:
+    """Return what became of each group."""
+    lost = {span["document"] for span in coverage["failed"]}
+    results = []
+    for group in plan.get("groups", []):
+        status: Status = "succeeded"
+        if not lost.isdisjoint(group["documents"]):
+            status = "partial" if keys.get(group["top"]) else "failed"
+        summary = _summary(kept.get(group["top"]), context)
+        results.append(GroupResult(name=group["name"], documents=group["documents"], status=status, summary=summary))
+    return results
 
 
 def _kept(draft: Draft, context: Context) -> Draft:

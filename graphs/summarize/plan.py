@@ -24,9 +24,9 @@ from graphs.summarize.bounds import (
 )
 from graphs.summarize.context import Budget, Options
 from graphs.summarize.facet_plan import facet_plans, wanted_summaries
-from graphs.summarize.grouping import ContentGroups, balanced
+from graphs.summarize.grouping import ContentGroups, balanced, sources_of
 from graphs.summarize.sending import levels_of, sections_of
-from graphs.summarize.state import Document, DocumentPlan, Documents, Plan, Step
+from graphs.summarize.state import Document, DocumentPlan, Documents, GroupPlan, Plan, Step
 from graphs.text.chunking import Chunk, chunk_document, text_span
 from graphs.text.language import detect_language
 from graphs.text.outline import Header
@@ -82,13 +82,12 @@ class _Planner:
             reading = pool.map(lambda document: self._read(document, documents), documents)
             pieces = list(zip(documents, reading, strict=True))
         planned = [self._document(position, *piece) for position, piece in enumerate(pieces)]
-        final, variants = "", []
+        final, variants, groups = "", [], []
         if self.options.scope != "document":
             read = {document.id: read for document, read in pieces}
-            tops = [self.steps[document["top"]] for document in planned if document["top"]]
-            if tops:
-                final = tops[0]["id"] if len(tops) == 1 else self._merge_across(tops, planned, read)
-                self.steps[final]["is_summary"] = True
+            groups = self._groups({document.id: document.group for document in documents}, planned, read)
+            if top := self._merge_across(planned, read, "m", groups):
+                final = top["id"]
                 variants = self._variants(final)
         finals = {final, *variants}
         sections = sections_of(self.steps, finals, whole=self.bounds.reading == "refine")
@@ -99,6 +98,7 @@ class _Planner:
             levels=levels_of(self.steps, sections, finals),
             final=final,
             variants=variants,
+            groups=groups,
         )
         if self.options.facets:
             self._add_facets(plan)
@@ -130,7 +130,7 @@ class _Planner:
             chunks,
             [count_words(document.text[chunk.start : chunk.end]) for chunk in chunks],
             [self._beside(document, header, chunk) for chunk in chunks],
-            _digest(document),
+            _digest(f"{document.title}\n{document.text}"),
             features_of(document.text),
         )
 
@@ -260,23 +260,63 @@ class _Planner:
 
     # ---------------------------------------------------------------- merges
 
-    def _merge_across(self, tops: Sequence[Step], planned: Sequence[DocumentPlan], read: Mapping[str, _Read]) -> str:
-        """Plan the merges from the documents' summaries to the batch's; return the last one's id."""
+    def _groups(
+        self, labels: Mapping[str, str], planned: Sequence[DocumentPlan], read: Mapping[str, _Read]
+    ) -> list[GroupPlan]:
+        """Plan the summary of each group of documents, as of a batch. Where all text is in one group there are none:
+        that summary is the batch's.
+        """
+        members: dict[str, list[DocumentPlan]] = {}
+        for document in planned:
+            if label := labels[document["id"]]:
+                members.setdefault(label, []).append(document)
+        with_text = {labels[document["id"]] for document in planned if document["top"]}
+        if len(with_text) < 2:
+            return []
+        groups = []
+        for number, (label, own) in enumerate(members.items()):
+            top = self._merge_across(own, read, f"g{number}.m")
+            if top:
+                top["group"] = label
+            groups.append(
+                GroupPlan(name=label, documents=[document["id"] for document in own], top=top["id"] if top else "")
+            )
+        return groups
+
+    def _merge_across(
+        self,
+        planned: Sequence[DocumentPlan],
+        read: Mapping[str, _Read],
+        prefix: str,
+        groups: Sequence[GroupPlan] = (),
+    ) -> Step | None:
+        """Plan the merges from the summaries of documents, and of groups of them, to that of all; return the last one,
+        or None where nothing has text.
+        """
+        sources = sources_of(planned, groups)
+        tops = [self.steps[id] for id in sources]
+        if len(tops) < 2:
+            return tops[0] if tops else None
         by_language: Counter[str] = Counter()
         for document in planned:
             by_language[document["language"]] += document["characters"]
         language = self.bounds.language(by_language.most_common(1)[0][0])
         target = self.bounds.target(sum(document["words"] for document in planned))
-        groups = ContentGroups(
-            digests={step["id"]: read[str(step["document"])].digest for step in tops},
-            places={step["id"]: place for place, step in enumerate(tops)},
+        content = ContentGroups(
+            # A group's label stays as it is when its documents change.
+            digests={
+                id: _digest(source.group) if source.group else read[source.document].digest
+                for id, source in sources.items()
+            },
+            places={id: place for place, id in enumerate(sources)},
         )
-        # Those that stand in one prompt stand in the order of the batch.
-        if len(tops) > self.bounds.fan_in(tops, language) and self._groups_by_topic(len(planned)):
-            tops = groups.sorted_by_topic(tops, {id: document.features for id, document in read.items()})
-        top = self._merge_up(tops, "m", None, target, language, groups)
+        # Those that stand in one prompt stand in the order of the batch, and so do sources that the caller has named.
+        if not groups and len(tops) > self.bounds.fan_in(tops, language) and self._groups_by_topic(len(planned)):
+            tops = content.sorted_by_topic(tops, {id: document.features for id, document in read.items()})
+        top = self._merge_up(tops, prefix, None, target, language, content)
         assert top is not None  # there are at least two
-        return top["id"]
+        top["is_summary"] = True
+        return top
 
     def _groups_by_topic(self, documents: int) -> bool:
         by = self.options.group_by
@@ -353,6 +393,5 @@ class _Planner:
         return ids
 
 
-def _digest(document: Document) -> int:
-    text = f"{document.title}\n{document.text}".encode("utf-8", "surrogatepass")
-    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest())
+def _digest(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest())

@@ -1,11 +1,11 @@
 """A report: a heading for each source with its own findings, the contradictions between the sources, a conclusion."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from graphs.summarize.drafts import Draft, DraftSentence
-from graphs.summarize.prompts import DIVIDER, says_none, shown_title
-from graphs.summarize.state import Document, Documents
+from graphs.summarize.prompts import DIVIDER, says_none
 from graphs.text.language import primary
 
 # Headings in the language of the report; English where a language has none here.
@@ -20,33 +20,32 @@ _HEADINGS = {
 }
 
 
-def as_report(
-    final: Draft,
-    sources: Mapping[str, Draft],
-    documents: Documents,
-    *,
-    concludes: bool,
-    keep: Callable[[Draft], Draft],
-) -> Draft:
-    """Return the report of a batch: `sources` are the findings by document, `final` what the last call has concluded;
-    it is left out where no call has, and it goes through `keep` when its parts are known.
+class Findings(NamedTuple):
+    """What was found in one source: a document, or a group of them."""
+
+    source: str  # its name, on one line
+    draft: Draft
+
+
+def as_report(final: Draft, found: Sequence[Findings], *, concludes: bool, keep: Callable[[Draft], Draft]) -> Draft:
+    """Return the report of a batch: `found` are the findings by source, `final` what the last call has concluded; it is
+    left out where no call has, and it goes through `keep` when its parts are known.
 
     The model writes nothing but findings, contradictions and conclusion; that each finding stands under its own source
     is certain. Shape of the text: Markdown with headings of the second degree.
     """
-    words = concludes * final.step["words"] + sum(draft.step["words"] for draft in sources.values())
+    words = concludes * final.step["words"] + sum(findings.draft.step["words"] for findings in found)
     report = _Report(replace(final, step={**final.step, "words": words}))
-    for document in documents:
-        if document.id in sources:
-            report.take(_heading(document), sources[document.id])
+    for findings in found:
+        report.take(findings.source.replace("#", "＃"), findings.draft)
     if not concludes:
         return report.draft()
     contradictions, conclusion, telling = _HEADINGS.get(primary(final.step["language"]), _HEADINGS["en"])
     if final.is_quoted:
         report.take(telling, final)
         return report.draft()
-    found, concluded = _parted(final)
-    report.take(contradictions, keep(found))
+    contradicting, concluded = _parted(final)
+    report.take(contradictions, keep(contradicting))
     report.take(conclusion, keep(concluded))
     return report.draft()
 
@@ -93,7 +92,3 @@ def _slice(draft: Draft, start: int, end: int) -> Draft:
     inside = [sentence for sentence in draft.sentences if start <= sentence.start and sentence.end <= end]
     moved = tuple(replace(sentence, start=sentence.start - start, end=sentence.end - start) for sentence in inside)
     return replace(draft, text=draft.text[start:end], sentences=moved)
-
-
-def _heading(document: Document) -> str:
-    return (shown_title(document.title) or document.id).replace("#", "＃")

@@ -110,14 +110,28 @@ async def repair(state: ReviewState, runtime: Runtime[Context]) -> dict[str, Any
 def _attributed(drafts: Sequence[Draft], languages: dict[str, str], context: Context) -> list[Draft]:
     measured = [_measured(draft, languages, context) for draft in drafts]
     spots = [spot for spot in _spots(measured) if _lacks_places(measured[spot.draft].sentences[spot.sentence])]
-    claims = [_claim(measured[spot.draft], spot.sentence) for spot in spots]
-    for spot, places in zip(spots, SentenceSearch(context.documents).find(claims), strict=True):
+    for spot, places in _found(spots, measured, context):
         draft = measured[spot.draft]
         sentence = draft.sentences[spot.sentence]
         better = _better(draft, sentence, places, languages, context)
         if better is not None:
             measured[spot.draft] = draft.changed(spot.sentence, places=better[0], support=better[1])
     return measured
+
+
+def _found(
+    spots: Sequence[_Spot], drafts: Sequence[Draft], context: Context
+) -> Iterator[tuple[_Spot, Sequence[Place]]]:
+    """Yield each spot with the places in the sources that share the most words with it; of a group's summary, places in
+    the documents of that group alone.
+    """
+    by_group: dict[str, list[_Spot]] = {}
+    for spot in spots:
+        by_group.setdefault(drafts[spot.draft].step.get("group", ""), []).append(spot)
+    for group, own in by_group.items():
+        sources = [document for document in context.documents if group in ("", document.group)]
+        claims = [_claim(drafts[spot.draft], spot.sentence) for spot in own]
+        yield from zip(own, SentenceSearch(sources).find(claims), strict=True)
 
 
 def _claim(draft: Draft, number: int) -> Claim:

@@ -19,6 +19,11 @@ def score(outcome: Outcome, plan: Plan, context: Context) -> None:
     terms = top_terms(_samples(sources))
     for summary in of_batch:
         _score(summary, sources, sum(words.values()), terms)
+    groups = outcome.get("groups", [])
+    for group in groups if len(groups) <= MOST_SCORED else ():
+        own = {id: sources[id] for id in group["documents"]}
+        if group["summary"]:
+            _score(group["summary"], own, sum(words[id] for id in own), top_terms(_samples(own)))
     if len(outcome["results"]) > MOST_SCORED:
         return
     for result in outcome["results"]:

@@ -23,6 +23,7 @@ class Document(NamedTuple):
     title: str
     text: str
     pages: tuple[int, ...] = ()  # where each page starts, in characters; empty when there are no pages
+    group: str = ""  # label of the source that it is a part of; "": it is a source of its own
 
     def page(self, position: int) -> int | None:
         """Return the number, from 1, of the page that holds a character; None when the document has no pages."""
@@ -78,9 +79,15 @@ class Step(TypedDict):
     source_words: int  # in the text beneath
     prompt_tokens: int  # upper bound
     max_tokens: int  # upper bound of the answer; the provider enforces it
-    is_summary: bool  # of a document or the batch, not a partial on the way there
+    is_summary: bool  # of a document, a group or the batch, not a partial on the way there
     is_numbered: bool  # the sentences of its chunk have numbers to cite
     variant: int  # of the batch's summary, from 0
+    group: NotRequired[str]  # label of the group whose summary it writes
+
+
+def is_across(step: Step) -> bool:
+    """Tell whether a step takes in more than one source: a document, or a group of documents."""
+    return step["document"] is None and "group" not in step
 
 
 class DocumentPlan(TypedDict):
@@ -95,6 +102,14 @@ class DocumentPlan(TypedDict):
     top: str  # the step that writes its summary; "" for an empty document
 
 
+class GroupPlan(TypedDict):
+    """What the plan says of a group of documents."""
+
+    name: str  # its label
+    documents: list[str]  # ids, in the caller's order
+    top: str  # the step that writes its summary, of a single document that one's own; "" where there is no text
+
+
 class Plan(TypedDict):
     """Every call of a run, before the first is made."""
 
@@ -104,6 +119,7 @@ class Plan(TypedDict):
     levels: list[list[list[str]]]  # merges above the sections: by level, then by Send
     final: str  # the step that writes the batch's summary; "" when none is wanted
     variants: list[str]  # steps that write it otherwise
+    groups: NotRequired[list[GroupPlan]]  # in the order in which they first come; missing or empty: no source is one
     facets: NotRequired[list[FacetPlan]]  # those that the model can give; missing: none was asked for
     summaries: NotRequired[list[str]]  # the steps whose answers are wanted summaries, for the facets made of them
     facets_wait: NotRequired[bool]  # all facets are read behind the summaries: these go first within a budget
@@ -130,6 +146,7 @@ class Result(TypedDict):
     )  # in the ledger; None: the step has nothing to give (it failed, or nothing was relevant to the focus)
     cites: list[Cited]  # by number; empty where the answer quotes, or cites nothing
     words: int  # that its step was to write
+    group: NotRequired[str]  # as its step has it
 
 
 class Failure(TypedDict):
@@ -222,6 +239,15 @@ class DocumentResult(TypedDict):
     facets: NotRequired[dict[str, Facet]]  # by name, those that were asked for
 
 
+class GroupResult(TypedDict):
+    """What became of a group of documents."""
+
+    name: str  # its label
+    documents: list[str]  # ids
+    status: Literal["succeeded", "partial", "failed"]
+    summary: Summary | None
+
+
 class Lost(TypedDict):
     """A span of a document that the summaries do not rest on, and why."""
 
@@ -246,6 +272,7 @@ class InputDocument(TypedDict):
     text: str
     id: NotRequired[str]
     title: NotRequired[str]
+    group: NotRequired[str]
 
 
 def add_usage(left: Usage, right: Usage) -> Usage:
@@ -281,6 +308,7 @@ class Outcome(TypedDict):
     variants: list[Summary]  # of the batch's summary, all that were written; empty when one was asked for
     results: list[DocumentResult]
     coverage: Coverage
+    groups: NotRequired[list[GroupResult]]  # missing or empty: no source is a group of documents
     facets: NotRequired[dict[str, Facet]]  # of the batch
 
 

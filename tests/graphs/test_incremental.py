@@ -9,7 +9,7 @@ import pytest
 from graphs.models import Calls, Limits, MemoryLedger
 from graphs.summarize import Document, Documents, Output, StepReport
 from graphs.text.topics import ALONE, features_of, topics_of
-from tests.graphs.summaries import ContextOf, run
+from tests.graphs.summaries import ContextOf, is_merge, prompts_of, run
 from tests.model_server import ModelServer
 
 THINGS = "boat lamp keeper council tax bridge school fire storm ship whale wool mill church road river".split()
@@ -102,6 +102,37 @@ async def test_a_document_is_paid_with_its_own_path_also_where_there_are_many_le
         merges.append(sum(report["document"] is None for report in paid))
     assert sum(merges) < len(merges) * len(levels) / 3
     assert first["usage"]["calls"] > len(levels)
+
+
+async def test_a_document_more_in_a_group_is_paid_with_its_own_path_and_no_other_group_is_merged_again(
+    context_of: ContextOf, model_server: ModelServer
+) -> None:
+    labels = ["Harbour office", "Hospital", ""]
+    papers = [paper(number)._replace(group=labels[number % 3]) for number in range(99)]  # too many for one merge each
+    ledger = MemoryLedger()
+    first, _ = await paid_for(papers, ledger, context_of)
+    assert [group["status"] for group in first["groups"]] == ["succeeded"] * 2
+    new = paper(5_000)
+    for place, label in ((0, "Hospital"), (50, "Harbour office"), (99, "Hospital")):
+        model_server.reset()
+        batch = [*papers[:place], new._replace(group=label), *papers[place:]]
+        output, paid = await paid_for(batch, copy_of(ledger), context_of)
+        assert output["usage"]["calls"] == len(paid)
+        assert [report["document"] for report in paid if report["document"] is not None] == [new.id]
+        merges = [prompt for prompt in prompts_of(model_server) if is_merge(prompt)]
+        assert 3 <= len(merges) <= 6  # in the group, of the group, and from there up to the batch
+        assert any(f": {label}\n" in prompt for prompt in merges)
+        other = [f": {document.title}\n" for document in batch if document.group not in ("", label)]
+        assert not any(title in prompt for prompt in merges for title in other)
+
+
+async def test_the_same_documents_with_other_labels_pay_for_merges_alone(context_of: ContextOf) -> None:
+    papers = [paper(number) for number in range(12)]
+    ledger = MemoryLedger()
+    await paid_for(papers, ledger, context_of)
+    labelled = [document._replace(group=["Office", "Hospital"][at % 2]) for at, document in enumerate(papers)]
+    _, paid = await paid_for(labelled, ledger, context_of)
+    assert [report["document"] for report in paid] == [None] * 3
 
 
 async def test_a_chunk_more_in_a_long_document_leaves_the_other_documents_alone(context_of: ContextOf) -> None:

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, get_args
 
 import pytest
@@ -17,6 +17,7 @@ from graphs.summarize.authors import ChatAuthor, Payer
 from graphs.summarize.bounds import FAN_IN, DoesNotFit
 from graphs.summarize.context import SECTION_STEPS, Options
 from graphs.summarize.cost import plan_cost
+from graphs.summarize.grouping import sources_of
 from graphs.summarize.plan import make_plan
 from graphs.summarize.prompts import Style
 from graphs.summarize.state import Cited, Document, Documents, Plan, Step
@@ -30,6 +31,8 @@ SENTENCES = {
 }
 # Titles that cost many tokens a character, and plain ones.
 TITLES = ["Annual report", "", "보고서 " * 60, "뷁" * 120, "\N{CUNEIFORM SIGN A}" * 200, "🧿" * 150, "a\nb\tc " * 80]
+# Of groups, dealt out to the documents of a batch in turn.
+LABELS = st.lists(st.sampled_from(["", "", "Ministry", "Council", *TITLES[2:6]]), min_size=1, max_size=5)
 # Answers of which each token is known, so that one of exactly so many tokens can be made.
 FILLERS = [" word", "\n\n-", "뷁", " [7]", "[3-9]"]
 # What OpenAI's protocol adds to the texts of a prompt: 3 tokens and the role a message, 3 for the answer's start.
@@ -59,12 +62,13 @@ WINDOWS = st.sampled_from([2_000, 3_000, 4_096, 8_192, 32_000, 128_000, 1_000_00
 CHUNKS = st.sampled_from([100, 150, 400, 1_000, 3_000])
 
 
-def batch(shapes: list[tuple[str, int, str]]) -> Documents:
+def batch(shapes: list[tuple[str, int, str]], labels: Sequence[str] = ("",)) -> Documents:
     return Documents(
         Document(
             id=f"d{position}",
             title=title,
             text=" ".join(SENTENCES[language].format(number) for number in range(count)),
+            group=labels[position % len(labels)],
         )
         for position, (language, count, title) in enumerate(shapes)
     )
@@ -111,10 +115,16 @@ async def sizes_at_worst(
 
 
 async def assert_bounded(
-    shapes: list[tuple[str, int, str]], options: Options, model: str, window: int, chunk_tokens: int, filler: str
+    shapes: list[tuple[str, int, str]],
+    labels: list[str],
+    options: Options,
+    model: str,
+    window: int,
+    chunk_tokens: int,
+    filler: str,
 ) -> None:
     """Assert that each level of a batch's plan shrinks, and that no prompt can exceed its bound or the window."""
-    documents = batch(shapes)
+    documents = batch(shapes, labels)
     try:
         plan = make_plan(documents, options, model_facts(model, window), chunk_tokens)
     except DoesNotFit:  # a focus too long for so small a window
@@ -126,15 +136,21 @@ async def assert_bounded(
         assert step["prompt_tokens"] + step["max_tokens"] <= window, step
 
 
-ANY_BATCH = (SHAPES, OPTIONS, MODELS, WINDOWS, CHUNKS, st.sampled_from(FILLERS))
+ANY_BATCH = (SHAPES, LABELS, OPTIONS, MODELS, WINDOWS, CHUNKS, st.sampled_from(FILLERS))
 
 
 @given(*ANY_BATCH)
 @settings(deadline=None, max_examples=25)
 async def test_no_prompt_exceeds_the_bound_of_its_step_however_long_the_answers_beneath(
-    shapes: list[tuple[str, int, str]], options: Options, model: str, window: int, chunk_tokens: int, filler: str
+    shapes: list[tuple[str, int, str]],
+    labels: list[str],
+    options: Options,
+    model: str,
+    window: int,
+    chunk_tokens: int,
+    filler: str,
 ) -> None:
-    await assert_bounded(shapes, options, model, window, chunk_tokens, filler)
+    await assert_bounded(shapes, labels, options, model, window, chunk_tokens, filler)
 
 
 @pytest.mark.parametrize("filler", ["[1-8][9-16][200-207]", " [701][702]", "[1-8] a [300-307] b"])
@@ -151,13 +167,13 @@ async def test_partials_full_of_numbers_stay_within_the_bounds_also_when_the_num
         assert size <= step["prompt_tokens"], step
 
 
-@given(SHAPES, OPTIONS, MODELS, WINDOWS, CHUNKS)
+@given(SHAPES, LABELS, OPTIONS, MODELS, WINDOWS, CHUNKS)
 @settings(deadline=None, max_examples=40)
 def test_a_prompt_and_its_answer_fit_the_models_window(
-    shapes: list[tuple[str, int, str]], options: Options, model: str, window: int, chunk_tokens: int
+    shapes: list[tuple[str, int, str]], labels: list[str], options: Options, model: str, window: int, chunk_tokens: int
 ) -> None:
     try:
-        plan = make_plan(batch(shapes), options, model_facts(model, window), chunk_tokens)
+        plan = make_plan(batch(shapes, labels), options, model_facts(model, window), chunk_tokens)
     except DoesNotFit:
         return
     for step in plan["steps"].values():
@@ -181,6 +197,11 @@ def walk(plan: Plan, id: str, above: tuple[str, ...] = ()) -> Iterator[str]:
     yield id
     for lower in plan["steps"][id]["inputs"]:
         yield from walk(plan, lower, (*above, id))
+
+
+def merging_depth(parts: int) -> int:
+    """Return how many merges stand above each other at most: of four that are cut by contents, three are left at worst."""
+    return math.ceil(math.log(parts, 4 / 3)) + 1 if parts > 1 else 0
 
 
 def depth_of(plan: Plan, id: str) -> int:
@@ -221,6 +242,12 @@ def assert_sound(plan: Plan, documents: Documents) -> None:
                 assert within.issuperset(steps[id]["inputs"])
         done |= {id for ids in level for id in ids}
     order = first_leaves(plan)
+    # A group's summary rests on all documents of the group and on no other.
+    for group in plan.get("groups", []):
+        tops = [document["top"] for document in plan["documents"] if document["id"] in group["documents"]]
+        beneath = {steps[id]["document"] for id in walk(plan, group["top"])} - {None} if group["top"] else set()
+        assert beneath == {steps[top]["document"] for top in tops if top}
+        assert {documents[id].group for id in group["documents"]} == {group["name"]}
     # Merges shrink: more than one input, fewer than FAN_IN, one level above the highest.
     for step in steps.values():
         if step["inputs"]:
@@ -237,12 +264,12 @@ def assert_sound(plan: Plan, documents: Documents) -> None:
     assert cost.completion_tokens == sum(step["max_tokens"] for step in asked)
 
 
-@given(SHAPES, OPTIONS, MODELS, WINDOWS, CHUNKS)
+@given(SHAPES, LABELS, OPTIONS, MODELS, WINDOWS, CHUNKS)
 @settings(deadline=None, max_examples=40)
 def test_every_step_is_reached_and_sent_exactly_once_and_the_depth_is_the_stated_one(
-    shapes: list[tuple[str, int, str]], options: Options, model: str, window: int, chunk_tokens: int
+    shapes: list[tuple[str, int, str]], labels: list[str], options: Options, model: str, window: int, chunk_tokens: int
 ) -> None:
-    documents = batch(shapes)
+    documents = batch(shapes, labels)
     try:
         plan = make_plan(documents, options, model_facts(model, window), chunk_tokens)
     except DoesNotFit:
@@ -250,13 +277,13 @@ def test_every_step_is_reached_and_sent_exactly_once_and_the_depth_is_the_stated
     assert_sound(plan, documents)
 
 
-@given(SHAPES, OPTIONS, WINDOWS, CHUNKS)
+@given(SHAPES, LABELS, OPTIONS, WINDOWS, CHUNKS)
 @settings(deadline=None, max_examples=40)
 def test_every_round_of_merges_leaves_fewer_partials_and_counts_each_source_once(
-    shapes: list[tuple[str, int, str]], options: Options, window: int, chunk_tokens: int
+    shapes: list[tuple[str, int, str]], labels: list[str], options: Options, window: int, chunk_tokens: int
 ) -> None:
     try:
-        plan = make_plan(batch(shapes), options, model_facts("openai:gpt-4o", window), chunk_tokens)
+        plan = make_plan(batch(shapes, labels), options, model_facts("openai:gpt-4o", window), chunk_tokens)
     except DoesNotFit:
         return
     steps = plan["steps"]
@@ -267,8 +294,9 @@ def test_every_round_of_merges_leaves_fewer_partials_and_counts_each_source_once
         assert steps[document["top"]]["source_words"] == document["words"]
     if plan["final"]:
         highest = max(depth_of(plan, document["top"]) for document in plan["documents"])
-        # Of four that are cut by their contents, three are left at worst.
-        assert depth_of(plan, plan["final"]) <= highest + math.ceil(math.log(len(plan["documents"]), 4 / 3)) + 1
+        of_groups = [merging_depth(len(group["documents"])) for group in plan["groups"]]
+        sources = len(sources_of(plan["documents"], plan["groups"]))
+        assert depth_of(plan, plan["final"]) <= highest + max(of_groups, default=0) + merging_depth(sources)
         assert steps[plan["final"]]["source_words"] == sum(document["words"] for document in plan["documents"])
     for step in steps.values():
         if step["kind"] == "merge" and not step["is_summary"]:
@@ -385,6 +413,12 @@ def test_equal_batches_get_equal_plans() -> None:
 @given(*ANY_BATCH)
 @settings(deadline=None, max_examples=2_000)
 async def test_none_of_thousands_of_batches_has_a_prompt_beyond_its_bound_or_a_level_that_does_not_shrink(
-    shapes: list[tuple[str, int, str]], options: Options, model: str, window: int, chunk_tokens: int, filler: str
+    shapes: list[tuple[str, int, str]],
+    labels: list[str],
+    options: Options,
+    model: str,
+    window: int,
+    chunk_tokens: int,
+    filler: str,
 ) -> None:
-    await assert_bounded(shapes, options, model, window, chunk_tokens, filler)
+    await assert_bounded(shapes, labels, options, model, window, chunk_tokens, filler)
