@@ -18,7 +18,7 @@ from starlette.types import Message
 
 from app.api.dependencies import ServicesDep
 from app.api.problems import fields_problem
-from app.api.schemas import BatchIn, DocumentIn
+from app.api.schemas import EXAMPLE_BATCH, EXAMPLE_REPORT, BatchIn, DocumentIn
 from app.bootstrap import Services
 from app.errors import (
     DocumentError,
@@ -40,6 +40,7 @@ from graphs.models import EMBEDDED, model_facts
 from graphs.summarize import Options
 
 OPTIONS_BYTES = 64 * 1024  # of the multipart field `options`
+LONGEST_GROUP = 200  # characters of a label that is made of folders
 TAIL_BYTES = 256  # of a body, enough for its closing boundary
 
 
@@ -50,6 +51,7 @@ class BatchDocument:
     id: str
     title: str
     metadata: dict[str, Any] = field(default_factory=dict)
+    group: str = ""
     read: ReadText | None = None
     error: DocumentError | None = None
 
@@ -133,7 +135,8 @@ def _digest(batch: Batch) -> str:
     digest = hashlib.sha256(batch.options.model_dump_json().encode())
     for document in batch.documents:
         text = document.read.text if document.read else str(document.error)
-        head = json.dumps([document.id, document.title, document.metadata, len(text)], sort_keys=True)
+        group = [document.group] if document.group else []
+        head = json.dumps([document.id, document.title, document.metadata, len(text), *group], sort_keys=True)
         digest.update(head.encode())
         digest.update(text.encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
@@ -165,7 +168,8 @@ def _parse(body: bytes) -> BatchIn:
 
 
 def _from_body(id: str, document: DocumentIn) -> BatchDocument:
-    found = BatchDocument(id, one_line(document.title or "") or one_line(id), document.metadata)
+    title = one_line(document.title or "") or one_line(id)
+    found = BatchDocument(id, title, document.metadata, one_line(document.group or ""))
     try:
         found.read = ReadText(check_text(document.text), "text")
     except DocumentError as error:
@@ -213,7 +217,7 @@ async def _from_multipart(request: Request, services: Services) -> tuple[list[Ba
 
 
 async def _from_file(name: str, file: UploadFile, services: Services) -> BatchDocument:
-    found = BatchDocument(name, name)
+    found = BatchDocument(name, name, group=_folder(file))
     try:
         found.read = await services.reader.read(name, await file.read())
     except DocumentError as error:
@@ -254,6 +258,7 @@ def _row(position: int, document: BatchDocument) -> dict[str, Any]:
         "position": position,
         "id": document.id,
         "title": document.title,
+        "group": document.group,
         "details": document.metadata,
         "format": read.format if read else "text",
         "characters": len(read.text) if read else 0,
@@ -314,6 +319,14 @@ def _file_name(file: UploadFile) -> str:
     return one_line(name)[:200] or "unnamed"
 
 
+def _folder(file: UploadFile) -> str:
+    """Return the folders of an upload's name as one label; empty where it has none."""
+    *folders, _ = (file.filename or "").replace("\\", "/").split("/")
+    return one_line("/".join(folder for folder in folders if folder.strip() not in ("", ".", "..")))[
+        :LONGEST_GROUP
+    ].strip()
+
+
 def one_line(text: str) -> str:
     """Return a title without line breaks and characters that a terminal or a page would obey."""
     return " ".join("".join(character for character in text if character.isprintable() or character.isspace()).split())
@@ -337,7 +350,13 @@ def _unique(names: Sequence[str]) -> list[str]:
 REQUEST_BODY: dict[str, Any] = {
     "required": True,
     "content": {
-        "application/json": {"schema": {"$ref": "#/components/schemas/BatchIn"}},
+        "application/json": {
+            "schema": {"$ref": "#/components/schemas/BatchIn"},
+            "examples": {
+                "documents": {"summary": "Two documents", "value": EXAMPLE_BATCH},
+                "groups": {"summary": "A report over two groups of documents", "value": EXAMPLE_REPORT},
+            },
+        },
         "multipart/form-data": {
             "schema": {
                 "type": "object",
@@ -347,7 +366,8 @@ REQUEST_BODY: dict[str, Any] = {
                         "type": "array",
                         "items": {"type": "string", "format": "binary"},
                         "description": "The documents: .txt, .md, .html and .pdf, in any encoding. "
-                        "The part's file name is the document's id.",
+                        "The part's file name is the document's id; folders before it, as in `agency/a.pdf`, are its "
+                        "group.",
                     },
                     "options": {
                         "type": "string",

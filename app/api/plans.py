@@ -21,6 +21,8 @@ class PlannedDocument(Body):
 
     id: str
     title: str
+    group: str = ""
+    """The label of its source; empty: none."""
     language: str
     characters: int
     words: int
@@ -74,7 +76,9 @@ async def create_plan(batch: BatchDep, services: ServicesDep) -> PlanOut:
     name = batch.options.model or services.settings.default_model
     facts = model_facts(name, services.settings.window_tokens, services.settings.prices)
     texts = Documents(
-        Document(document.id, document.title, document.read.text) for document in batch.documents if document.read
+        Document(document.id, document.title, document.read.text, group=document.group)
+        for document in batch.documents
+        if document.read
     )
     try:
         plan = await asyncio.to_thread(make_plan, texts, batch.options, facts, services.settings.chunk_tokens)
@@ -106,6 +110,7 @@ def _shown(document: BatchDocument, planned: DocumentPlan | None) -> PlannedDocu
     return PlannedDocument(
         id=document.id,
         title=document.title,
+        group=document.group,
         language=planned["language"] if planned else "",
         characters=planned["characters"] if planned else 0,
         words=planned["words"] if planned else 0,

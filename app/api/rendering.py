@@ -24,7 +24,7 @@ from app.api.facets import (
     TranslationOut,
 )
 from app.api.footnotes import Citations, Footnotes
-from app.api.schemas import DocumentOut, RunOut, SummaryOut
+from app.api.schemas import DocumentOut, GroupOut, RunOut, SummaryOut
 
 # What begins something else than text: also a character reference, and a line of tildes that begins code.
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|!~]|&(?=#?\w+;))")
@@ -42,17 +42,18 @@ _HEAD = (
 
 
 def render_markdown(run: RunOut, citations: Citations = "none") -> str:
-    """Return the summaries as Markdown: the batch's, then each document's; then the sources, if footnotes are asked
-    for.
+    """Return the summaries as Markdown: the batch's, each group's, each document's; then the sources, if footnotes are
+    asked for.
     """
     notes = Footnotes(run.documents, escape, are_wanted=citations == "footnotes")
     parts = ["# Summary"]
     if run.summary:
-        is_by_source = _is_quoted(run.summary) and len(run.documents) > 1
+        is_by_source = _is_quoted(run.summary) and len(run.documents) > 1 and run.options.style != "report"
         parts.append(_by_source(run, notes) if is_by_source else notes.summary(run.summary))
     parts += _remarks(run)
     if len(run.documents) > 1 or run.summary:
         parts += map(notes.plain, _facets(run.facets, "##"))
+    parts += _groups(run, notes)
     if len(run.documents) > 1 or not run.summary:
         is_said = bool(run.summary and run.summary.degraded)
         for document in run.documents:
@@ -97,6 +98,28 @@ def _body(document: DocumentOut, notes: Footnotes) -> str:
     if document.summary:
         return notes.summary(document.summary)
     return "*No summary was asked for, or nothing in the document has to do with the focus.*"
+
+
+def _groups(run: RunOut, notes: Footnotes) -> list[str]:
+    """Return each group's summary under its label, but for what is said elsewhere: in the sections of a report, and as
+    the summary of the group's only document.
+    """
+    if run.summary and run.options.style == "report":
+        return []
+    parts = []
+    for group in run.groups:
+        if len(group.documents) > 1 or run.options.scope == "batch":
+            count = "1 document" if len(group.documents) == 1 else f"{len(group.documents):,} documents"
+            parts += [f"## {escape(group.name)} ({count})", _group_body(group, notes)]
+    return parts
+
+
+def _group_body(group: GroupOut, notes: Footnotes) -> str:
+    if group.summary:
+        return notes.summary(group.summary)
+    if group.status == "failed":
+        return "*No summary of these documents could be written.*"
+    return "*Nothing in these documents has to do with the focus.*"
 
 
 def _remarks(run: RunOut) -> list[str]:

@@ -25,6 +25,43 @@ EXAMPLE_KOREAN = (
     "작은 연구선단이 있다. 시는 2027년에 옛 부두의 통행을 막고 시민 정원으로 "
     "바꿀 계획이다."
 )
+EXAMPLE_BATCH: dict[str, Any] = {
+    "documents": [
+        {"id": "harbour", "title": "The harbour of Ansan", "text": EXAMPLE_TEXT},
+        {"id": "hanggu", "title": "안산 항구", "text": EXAMPLE_KOREAN},
+    ],
+    "options": {"length": "short"},
+}
+EXAMPLE_REPORT: dict[str, Any] = {
+    "documents": [
+        {"id": "harbour", "title": "The harbour", "group": "Port authority", "text": EXAMPLE_TEXT},
+        {
+            "id": "dredging",
+            "title": "Dredging",
+            "group": "Port authority",
+            "text": "The channel to the harbour was dredged in 2024 to a depth of nine metres. The work took five "
+            "months and cost 3.1 million dollars, a third more than planned. Sand fills the channel again at about "
+            "twenty centimetres a year. The authority asks for a second dredging in 2029.",
+        },
+        {
+            "id": "minutes",
+            "title": "Minutes of May",
+            "group": "City council",
+            "text": "The council met on 12 May to discuss the old pier. Four members spoke for a public garden, two "
+            "for a fish market. The garden would cost 1.2 million dollars. The council voted for the garden and set "
+            "its opening for 2028.",
+        },
+        {
+            "id": "budget",
+            "title": "Budget",
+            "group": "City council",
+            "text": "The city has set aside 900,000 dollars for the garden on the old pier. The rest is to come from "
+            "the region. Nothing is set aside for dredging, which the council takes for the authority's own task.",
+        },
+    ],
+    "options": {"style": "report", "length": "short", "scope": "batch"},
+}
+"""A report over two sources with two documents each."""
 
 
 class Body(BaseModel):
@@ -42,6 +79,9 @@ class DocumentIn(Body):
     """Your own name for the document, unique in the batch; by default its place, from 1."""
     title: str | None = Field(default=None, max_length=500, examples=["The harbour of Ansan"])
     """What people call it."""
+    group: str | None = Field(default=None, max_length=200, examples=["Port authority"])
+    """A label that all documents of one source have: an agency, a folder, a search. They are merged first, and a report
+    gives them one heading; empty: the document is a source of its own."""
     text: str = Field(examples=[EXAMPLE_TEXT])
     """The text, as plain text or Markdown. Offsets in the answers are characters (Unicode code points) of it."""
     metadata: dict[str, Any] = Field(default_factory=dict, examples=[{"year": 2026}])
@@ -54,17 +94,7 @@ class BatchIn(Body):
     model_config = ConfigDict(
         extra="forbid",
         use_attribute_docstrings=True,
-        json_schema_extra={
-            "examples": [
-                {
-                    "documents": [
-                        {"id": "harbour", "title": "The harbour of Ansan", "text": EXAMPLE_TEXT},
-                        {"id": "hanggu", "title": "안산 항구", "text": EXAMPLE_KOREAN},
-                    ],
-                    "options": {"length": "short"},
-                }
-            ]
-        },
+        json_schema_extra={"examples": [EXAMPLE_BATCH]},
     )
 
     documents: list[DocumentIn]
@@ -171,6 +201,8 @@ class DocumentOut(Body):
 
     id: str
     title: str
+    group: str = ""
+    """The label of its source, as it was sent; empty: none."""
     metadata: dict[str, Any]
     format: Literal["text", "markdown", "html", "pdf"]
     characters: int
@@ -186,6 +218,19 @@ class DocumentOut(Body):
     """The facets that were asked for, by the name that asked for them, when the run has ended."""
     error: Problem | None
     """Why it failed."""
+
+
+class GroupOut(Body):
+    """What became of the documents that have one label."""
+
+    name: str = Field(examples=["Port authority"])
+    """The label."""
+    documents: list[str]
+    """Their ids."""
+    status: Literal["succeeded", "partial", "failed"]
+    """`partial`: the summary lacks documents, or parts of them; `failed`: there is none."""
+    summary: SummaryOut | None
+    """Of these documents alone; null where it failed, or nothing in them has to do with the focus."""
 
 
 class RetryIn(Body):
@@ -282,6 +327,9 @@ class RunOut(Body):
     """Of the batch."""
     variants: list[SummaryOut] = []
     """All summaries of the batch that were written, the best first, where more than one was asked for."""
+    groups: list[GroupOut] = []
+    """What became of each group of documents, in the order in which they first come, when the run has ended. Empty for
+    `scope: document`, and where not at least two sources have text: the summary of one is the batch's."""
     documents: list[DocumentOut]
     facets: Facets = Field(default_factory=dict, examples=[{}])
     """Of the batch, by the name that asked for them, when the run has ended."""

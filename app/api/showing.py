@@ -9,6 +9,7 @@ from app.api.schemas import (
     ChunkOut,
     CoverageOut,
     DocumentOut,
+    GroupOut,
     Problem,
     ProgressOut,
     RunHead,
@@ -37,6 +38,7 @@ def run_out(run: Run, documents: list[DocumentOut]) -> RunOut:
     return RunOut(
         **_common(run),
         documents=documents,
+        groups=_groups(run, documents),
         summary=_summary(run.summary),
         variants=[SummaryOut(**summary) for summary in run.variants or []],
         facets=_FACETS.validate_python(run.facets or {}),
@@ -55,6 +57,7 @@ def document_out(row: DocumentRow) -> DocumentOut:
     return DocumentOut(
         id=row.id,
         title=row.title,
+        group=row.group,
         metadata=row.details,
         format=row.format,
         characters=row.characters,
@@ -94,6 +97,30 @@ def _common(run: Run) -> dict[str, Any]:
         "error": run.error and Problem(**run.error),
         "usage": UsageOut(**(NO_USAGE | run.usage)),
     }
+
+
+def _groups(run: Run, documents: list[DocumentOut]) -> list[GroupOut]:
+    """Return the groups of a run that has some, with documents that could not be read: the graph knew nothing of
+    these.
+    """
+    stored = {group["name"]: group for group in run.groups or []}
+    members: dict[str, list[DocumentOut]] = {}
+    for document in documents if stored else ():
+        if document.group:
+            members.setdefault(document.group, []).append(document)
+    shown = []
+    for name, own in members.items():
+        group = stored.get(name, {"status": Status.FAILED, "summary": None})
+        lacks_some = group["status"] == Status.SUCCEEDED and any(document.status == Status.FAILED for document in own)
+        shown.append(
+            GroupOut(
+                name=name,
+                documents=[document.id for document in own],
+                status=Status.PARTIAL if lacks_some else group["status"],
+                summary=_summary(group["summary"]),
+            )
+        )
+    return shown
 
 
 def _summary(stored: dict[str, Any] | None) -> SummaryOut | None:

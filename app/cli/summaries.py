@@ -39,7 +39,13 @@ def summarize(
     category: Annotated[
         list[str] | None, typer.Option(help="A label that the facet categories chooses from. Repeatable.")
     ] = None,
-    group_by: Annotated[str | None, typer.Option(help="Documents merged first: auto, order or topic.")] = None,
+    group_by: Annotated[
+        str | None,
+        typer.Option(
+            help="Documents merged first: auto, order or topic; or folder, which makes a group with a summary and a "
+            "heading of its own of each folder that is named, and of a single one, of each folder in it."
+        ),
+    ] = None,
     verify: Annotated[str | None, typer.Option(help="How sentences are checked: off, support or llm.")] = None,
     unsupported: Annotated[str | None, typer.Option(help="Sentences that do not hold: mark or remove.")] = None,
     variants: Annotated[int | None, typer.Option(help="Summaries of the batch to choose the best from. [1]")] = None,
@@ -75,6 +81,7 @@ def summarize(
     from app.terminal import commands
     from app.terminal.options import options_of
 
+    is_by_folder = group_by == "folder"
     flags = {
         "model": model,
         "strategy": strategy,
@@ -87,7 +94,7 @@ def summarize(
         "instructions": instructions,
         "facets": facet or None,
         "categories": category or None,
-        "group_by": group_by,
+        "group_by": None if is_by_folder else group_by,
         "verify": verify,
         "unsupported": unsupported,
         "variants": variants,
@@ -100,7 +107,7 @@ def summarize(
 
     def work() -> Any:
         options = options_of(flags, option or [])
-        found = commands.read(files, form)
+        found = commands.read(files, form, is_by_folder=is_by_folder)
         address = commands.address_of(server)
         place = commands.service(address) if address else commands.this_process(data_dir=data_dir)
         if plan:

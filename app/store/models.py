@@ -8,6 +8,7 @@ from secrets import randbits
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, DateTime, Dialect, ForeignKey, Index, MetaData, Text, TypeDecorator
+from sqlalchemy import text as sql
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -81,6 +82,7 @@ class Run(Base):
     progress: Mapped[dict[str, Any]] = mapped_column(default=dict)
     summary: Mapped[dict[str, Any] | None]
     variants: Mapped[list[Any] | None]  # of the summary
+    groups: Mapped[list[Any] | None]  # of the documents: name, documents, status and summary of each
     facets: Mapped[dict[str, Any] | None]  # of the batch, by name
     coverage: Mapped[dict[str, Any] | None]
     usage: Mapped[dict[str, Any]] = mapped_column(default=dict)
@@ -99,6 +101,7 @@ class DocumentRow(Base):
     position: Mapped[int] = mapped_column(primary_key=True)
     id: Mapped[str]  # the caller's
     title: Mapped[str]
+    group: Mapped[str] = mapped_column(default="", server_default=sql("''"))  # the caller's label; "": none
     details: Mapped[dict[str, Any]] = mapped_column(default=dict)  # the caller's metadata, given back
     format: Mapped[str]
     characters: Mapped[int]

@@ -220,13 +220,14 @@ async def passage(database: Database, run_id: str, id: str, start: int, end: int
     return found[0]
 
 
-def texts_of(run_id: str) -> Select[int, str, str, list[Any], str]:
-    """Return the query for position, id, title, pages and text of the documents that could be read, in the caller's
-    order.
+def texts_of(run_id: str) -> Select[int, str, str, str, list[Any], str]:
+    """Return the query for position, id, title, group, pages and text of the documents that could be read, in the
+    caller's order.
     """
     row = DocumentRow
     readable = and_(row.run_id == run_id, row.status != Status.FAILED)
-    return select(row.position, row.id, row.title, row.pages, row.text).where(readable).order_by(row.position)
+    columns = select(row.position, row.id, row.title, row.group, row.pages, row.text)
+    return columns.where(readable).order_by(row.position)
 
 
 async def leases(session: AsyncSession, other_than: str = "") -> dict[str, float]:

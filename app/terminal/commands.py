@@ -37,7 +37,7 @@ from app.terminal.showing import (
     runs_table,
     summary_view,
 )
-from app.terminal.sources import Sources, gather, printable
+from app.terminal.sources import Sources, by_folder, gather, printable
 
 CANCEL_SECONDS = 10.0  # for a run to stop after Ctrl-C
 LATEST = "latest"  # instead of an id: the newest run
@@ -75,11 +75,14 @@ def finish(begin: Callable[[], Coroutine[Any, Any, int]], *, when_stopped: str =
         return INTERRUPTED
 
 
-def read(arguments: Sequence[str], form: Form) -> Sources:
-    """Return the documents that arguments name, and say what of the folders is not among them. Raises
-    `CommandFailed`.
+def read(arguments: Sequence[str], form: Form, *, is_by_folder: bool = False) -> Sources:
+    """Return the documents that arguments name, in groups if wanted, and say what of the folders is not among them.
+
+    Raises `CommandFailed`.
     """
     sources = gather(arguments)
+    if is_by_folder:
+        sources.found = by_folder(sources.found)
     for name in sources.unreadable:
         say(f"[yellow]{escape(name)}:[/] you are not allowed to read it; the others are summarised.")
     if sources.passed_over and not form.is_quiet:

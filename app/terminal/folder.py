@@ -74,7 +74,7 @@ class Folder:
 
 def document_markdown(run: RunOut, document: DocumentOut, citations: Citations) -> str:
     """Return one document's part of a run as a document of its own."""
-    alone = run.model_copy(update={"documents": [document], "error": None} | _own(run, document))
+    alone = run.model_copy(update={"documents": [document], "groups": [], "error": None} | _own(run, document))
     title = escape(document.title)
     text = render_markdown(alone, citations).removeprefix("# Summary\n\n").removeprefix(f"## {title}\n\n")
     return f"# {title}\n\n{text}"

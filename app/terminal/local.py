@@ -146,7 +146,7 @@ class Local(Kept):
 
     async def _read(self, source: Source) -> BatchDocument:
         name = source.path.name
-        document = BatchDocument(source.name, one_line(name) or source.name)
+        document = BatchDocument(source.name, one_line(name) or source.name, group=one_line(source.group))
         try:
             data = await asyncio.to_thread(source.read)
             document.read = await self._services.reader.read(name, data)

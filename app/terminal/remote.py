@@ -256,10 +256,8 @@ class _Upload:
         """Yield the parts of the body."""
         for source in self._sources:
             # A source's own type of a file name says nothing here: the service looks at names and first bytes.
-            yield (
-                "files",
-                (source.path.name.encode("utf-8", "surrogateescape").decode("utf-8", "replace"), _Part(source, self)),
-            )
+            name = source.path.name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+            yield "files", (f"{source.group}/{name}" if source.group else name, _Part(source, self))
 
     @cached_property
     def total(self) -> int:

@@ -47,8 +47,12 @@ def plan_tree(plan: Json) -> Tree:
     tree = Tree(Text.assemble("plan for ", (clean(plan["model"]), "bold")), guide_style="dim")
     readable = [document for document in documents if not document.get("error")]
     maps = tree.add(f"read {_count(len(readable), 'document')} in {_count(plan['maps'], 'call')}")
-    for line in _planned(documents[:MOST_DOCUMENTS]):
-        maps.add(line)
+    branch, group = maps, ""
+    for document, line in zip(documents, _planned(documents[:MOST_DOCUMENTS]), strict=False):
+        if document.get("group", "") != group:
+            group = document.get("group", "")
+            branch = maps.add(Text(clean(group))) if group else maps
+        branch.add(line)
     if len(documents) > MOST_DOCUMENTS:
         maps.add(Text(f"… {len(documents) - MOST_DOCUMENTS:,} more", style="dim"))
     if plan["merges"]:

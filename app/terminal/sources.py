@@ -6,7 +6,7 @@ import re
 import stat
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from app.terminal.ending import USAGE, CommandFailed
@@ -26,6 +26,8 @@ class Source:
     name: str  # as it was given, made printable
     path: Path
     data: bytes | None = None  # of what can be read once only
+    folders: tuple[str, ...] = ()  # the path of the folder that was named, then each one down to it
+    group: str = ""  # the label that it has in the batch
 
     @property
     def size(self) -> int:
@@ -62,6 +64,18 @@ def gather(arguments: Sequence[str]) -> Sources:
     if not sources.found:
         raise CommandFailed(f"no document was found in {', '.join(map(printable, arguments))}.", USAGE)
     return sources
+
+
+def by_folder(found: Sequence[Source]) -> list[Source]:
+    """Return sources with groups: each folder that was named is one; of a single folder, each folder in it.
+
+    Raises `CommandFailed` where none is in such a folder.
+    """
+    depth = 0 if len({source.folders[0] for source in found if source.folders}) > 1 else 1
+    labels = [Path(*source.folders[depth : depth + 1]).name for source in found]
+    if not any(labels):
+        raise CommandFailed("--group-by folder: name several folders, or one with folders in it.", USAGE)
+    return [replace(source, group=label) for source, label in zip(found, labels, strict=True)]
 
 
 def printable(path: str | Path) -> str:
@@ -127,7 +141,8 @@ def _folder(folder: Path, sources: Sources) -> Iterator[Source]:
             elif not os.access(path, os.R_OK):
                 sources.unreadable.append(printable(path))
             else:
-                yield Source(printable(path)[-LONGEST_NAME:], path)
+                way = (printable(folder.resolve()), *map(printable, Path(place).relative_to(folder).parts))
+                yield Source(printable(path)[-LONGEST_NAME:], path, folders=way)
 
 
 def _order(name: str) -> list[str | int]:

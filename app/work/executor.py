@@ -49,7 +49,7 @@ NAMED_CHARACTERS = 80  # of a title
 logger = logging.getLogger(__name__)
 
 Graph = CompiledStateGraph[Any, Context, Any, Any]
-Texts = Sequence[Row[int, str, str, list[Any], str]]  # see `runs.texts_of`
+Texts = Sequence[Row[int, str, str, str, list[Any], str]]  # see `runs.texts_of`
 
 
 async def execute_run(run: Run, resources: Resources) -> None:
@@ -138,7 +138,7 @@ async def _drive(run: Run, rows: Texts, resources: Resources, journal: Journal) 
     context = context_of(
         Options(**run.options),
         documents=Documents(
-            Document(id=row.id, title=row.title, text=row.text, pages=tuple(row.pages)) for row in rows
+            Document(id=row.id, title=row.title, text=row.text, pages=tuple(row.pages), group=row.group) for row in rows
         ),
         calls=resources.calls,
         chat=resources.chat,
@@ -197,6 +197,7 @@ async def _succeed(run: Run, rows: Texts, output: Outcome, resources: Resources,
             error=_shortfall(output, rows, unread) if status is not Status.SUCCEEDED else None,
             summary=output["summary"],
             variants=output["variants"],
+            groups=output.get("groups"),
             facets=output.get("facets"),
             warnings=[*run.warnings, *facet_warnings(output)],
             coverage=output["coverage"],
@@ -228,14 +229,22 @@ def _shortfall(output: Outcome, rows: Texts, unread: int) -> dict[str, Any]:
         parts.append(f"{len(lost)} of the chunks failed ({', '.join(reasons)}).")
     failed = {result["id"] for result in output["results"] if result["status"] == "failed"}
     if failed:
-        titles = [" ".join(row.title.split())[:NAMED_CHARACTERS] for row in rows if row.id in failed]
-        more = f" and {len(titles) - MOST_NAMED} more" if len(titles) > MOST_NAMED else ""
-        parts.append(f"Without a summary: {'; '.join(titles[:MOST_NAMED])}{more}.")
+        parts.append(f"Without a summary: {_listed([row.title for row in rows if row.id in failed])}.")
+    groups = [group["name"] for group in output.get("groups", []) if group["status"] == "failed"]
+    if groups:
+        parts.append(f"Groups without a summary: {_listed(groups)}.")
     if unread:
         parts.append(f"{unread} of the documents could not be read.")
     if coverage["characters"]:
         parts.append(f"{coverage['summarised'] / coverage['characters']:.1%} of the text is covered.")
     return Incomplete(" ".join(parts)).problem()
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Return some names, and how many more there are."""
+    shown = [" ".join(name.split())[:NAMED_CHARACTERS] for name in names[:MOST_NAMED]]
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return f"{'; '.join(shown)}{more}"
 
 
 def _document_values(result: DocumentResult, position: int) -> dict[str, Any]:

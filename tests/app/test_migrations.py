@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from alembic.operations import Operations
+from alembic.script import Script, ScriptDirectory
 from sqlalchemy import Connection, create_engine
 
 import migrations
@@ -153,6 +154,37 @@ def test_a_process_that_is_killed_at_any_statement_leaves_a_whole_database(
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr[-2_000:]
     assert int(done.stdout) > 5
+
+
+def columns(path: Path) -> dict[str, set[str]]:
+    with closing(sqlite3.connect(path)) as connection:
+        return {table: {row[1] for row in connection.execute(f"PRAGMA table_info({table})")} for table in ROWS}
+
+
+@pytest.mark.parametrize("script", [script for script in SCRIPTS.walk_revisions() if script.down_revision])
+def test_a_step_back_leaves_the_columns_of_the_step_before_and_the_data(
+    script: Script, path: Path, tmp_path: Path
+) -> None:
+    migrate(url_of(path), script.revision)
+    insert_rows(path)
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection, Operations.context(MigrationContext.configure(connection)):
+        script.module.downgrade()
+    engine.dispose()
+    before = tmp_path / "before.db"
+    migrate(url_of(before), str(script.down_revision))
+    assert columns(path) == columns(before)
+    for table, row in ROWS.items():
+        (found,) = stored(path, table)
+        assert {name: found.get(name) for name in row} == row
+
+
+def test_documents_that_were_there_are_in_no_group(path: Path) -> None:
+    migrate(url_of(path), "0005")
+    insert_rows(path)
+    migrate(url_of(path))
+    assert [document["group"] for document in stored(path, "documents")] == [""]
+    assert [run["groups"] for run in stored(path, "runs")] == [None]
 
 
 def test_the_size_of_runs_that_were_there_is_known(path: Path) -> None:

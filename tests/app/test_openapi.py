@@ -1,6 +1,7 @@
 """The OpenAPI document is valid, complete and true."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -108,24 +109,37 @@ def test_every_example_is_valid(document: Json) -> None:
         for parameter in operation.get("parameters", []):
             for schema, example in examples_of(parameter["schema"]):
                 validator(document, schema).validate(example)
-        for response in operation["responses"].values():
-            for content in response.get("content", {}).values():
+        bodies = [operation.get("requestBody", {}), *operation["responses"].values()]
+        for body in bodies:
+            for content in body.get("content", {}).values():
                 for example in content.get("examples", {}).values():
                     validator(document, content["schema"]).validate(example["value"])
                     told += 1
     assert told > 20
 
 
-def test_the_example_is_accepted_as_it_is(client: httpx.Client, document: Json) -> None:
-    (example,) = document["components"]["schemas"]["BatchIn"]["examples"]
+@pytest.mark.parametrize("name", ["documents", "groups"])
+def test_the_example_is_accepted_as_it_is(name: str, client: httpx.Client, document: Json) -> None:
     for path in ("/v1/runs", "/v1/plans"):
         content = document["paths"][path]["post"]["requestBody"]["content"]
         assert content["application/json"]["schema"] == {"$ref": "#/components/schemas/BatchIn"}
-    run = client.post("/v1/runs", json=example, headers=WAIT)
+        examples = content["application/json"]["examples"]
+        assert list(examples) == ["documents", "groups"]
+    assert [examples["documents"]["value"]] == document["components"]["schemas"]["BatchIn"]["examples"]
+    run = client.post("/v1/runs", json=examples[name]["value"], headers=WAIT)
     assert run.status_code == 200
     assert run.json()["status"] == "succeeded"
     assert run.json()["summary"]["text"]
-    assert client.post("/v1/plans", json=example).status_code == 200
+    assert client.post("/v1/plans", json=examples[name]["value"]).status_code == 200
+
+
+def test_the_example_of_a_report_has_a_heading_for_each_of_its_groups(client: httpx.Client, document: Json) -> None:
+    content = document["paths"]["/v1/runs"]["post"]["requestBody"]["content"]["application/json"]
+    run = client.post("/v1/runs", json=content["examples"]["groups"]["value"], headers=WAIT).json()
+    assert re.findall("^## (.*)$", run["summary"]["text"], re.MULTILINE) == [
+        *("Port authority", "City council", "The most telling sentences")
+    ]
+    assert [len(group["documents"]) for group in run["groups"]] == [2, 2]
 
 
 def test_the_multipart_example_is_accepted_as_it_is(client: httpx.Client, document: Json) -> None:

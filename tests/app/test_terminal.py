@@ -17,7 +17,7 @@ from app.terminal.folder import NAME_BYTES, SUFFIX, safe_names
 from app.terminal.options import options_of
 from app.terminal.progress import State, about
 from app.terminal.showing import clean
-from app.terminal.sources import gather
+from app.terminal.sources import by_folder, gather
 from graphs.summarize import Budget, Options
 
 
@@ -35,6 +35,10 @@ def write(folder: Path, *names: str) -> None:
 
 def found(*arguments: str) -> list[str]:
     return [source.name for source in gather(arguments).found]
+
+
+def grouped(*arguments: str) -> dict[str, str]:
+    return {source.name: source.group for source in by_folder(gather(arguments).found)}
 
 
 # ---------------------------------------------------------------- arguments
@@ -90,6 +94,30 @@ def test_what_is_no_document_is_named_in_one_line(argument: str, here: Path) -> 
 def test_an_empty_folder_is_no_batch(here: Path) -> None:
     with pytest.raises(CommandFailed, match="no document was found"):
         gather(["."])
+
+
+def test_each_of_several_folders_is_a_group_and_a_file_that_is_named_is_in_none(here: Path) -> None:
+    write(here, "in/port/a.txt", "in/port/old/b.txt", "in/council/c.txt", "d.txt")
+    assert grouped("in/port", "in/council/", "d.txt") == {
+        "in/port/a.txt": "port",
+        "in/port/old/b.txt": "port",
+        "in/council/c.txt": "council",
+        "d.txt": "",
+    }
+
+
+def test_of_a_single_folder_each_folder_in_it_is_a_group(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(here, "in/port/a.txt", "in/port/old/b.txt", "in/council/c.txt", "in/d.txt")
+    groups = {"port/a.txt": "port", "port/old/b.txt": "port", "council/c.txt": "council", "d.txt": ""}
+    assert grouped("in") == {f"in/{name}": group for name, group in groups.items()}
+    monkeypatch.chdir(here / "in")
+    assert grouped(".") == groups
+
+
+def test_folders_that_are_no_groups_are_refused_where_groups_are_wanted(here: Path) -> None:
+    write(here, "in/a.txt", "b.txt")
+    with pytest.raises(CommandFailed, match="name several folders"):
+        grouped("in", "b.txt")
 
 
 def test_a_name_that_is_no_text_or_would_steer_the_terminal_is_made_printable(here: Path) -> None:
