@@ -1,5 +1,7 @@
 // Asks the service. Whatever goes wrong comes out as a Problem, which `problems.js` puts into words.
 
+import { labelsOf } from "./folders.js";
+
 export class Problem extends Error {
   constructor(problem) {
     super(problem.title || "");
@@ -42,7 +44,11 @@ export function requestKey() {
 
 export function batchForm(documents, options) {
   const form = new FormData();
-  for (const document of documents) form.append("files", document.file, document.name);
+  const labels = labelsOf(documents);
+  documents.forEach(({ file, name }, at) => {
+    const own = name.replace(/[/\\]/g, "\u2215"); // what stands before a slash is the document's group
+    form.append("files", file, labels[at] ? `${labels[at]}/${own}` : own);
+  });
   form.append("options", JSON.stringify(options));
   return form;
 }

@@ -2,6 +2,7 @@
 
 import { h, add, fill, name, say } from "./dom.js";
 import { ask, batchForm, Problem, requestKey } from "./api.js";
+import { labelsOf } from "./folders.js";
 import { bytes } from "./format.js";
 import { loadOptions } from "./options.js";
 import { planTable, planView } from "./plan.js";
@@ -108,8 +109,8 @@ class Compose {
   async dropped(event) {
     event.preventDefault();
     const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
-    const files = entries.length ? (await Promise.all(entries.map(filesOf))).flat() : [...event.dataTransfer.files];
-    this.addFiles(files);
+    if (entries.length) this.addDocuments((await Promise.all(entries.map((entry) => filesOf(entry)))).flat());
+    else this.addFiles([...event.dataTransfer.files]);
   }
 
   addExample() {
@@ -118,7 +119,12 @@ class Compose {
   }
 
   addFiles(files) {
-    this.documents.push(...files.map((file) => ({ file, name: file.name })));
+    this.addDocuments(files.map((file) => ({ file, name: file.name, folders: [] })));
+  }
+
+  // `folders`: those that lead to a file, from the one that was dropped.
+  addDocuments(documents) {
+    this.documents.push(...documents);
     say(word("documents_chosen", this.documents.length));
     this.showDocuments();
     this.changed();
@@ -137,11 +143,13 @@ class Compose {
     this.start.disabled = !documents.length;
     if (!documents.length) return fill(this.list);
     const clear = h("button", { type: "button", class: "link", onclick: () => this.removeAll() }, word("remove_all"));
-    const rows = documents.slice(0, SHOWN).map((document) => {
+    const labels = labelsOf(documents);
+    const rows = documents.slice(0, SHOWN).map((document, at) => {
       const label = word("remove", document.name);
       const button = { type: "button", class: "icon", "aria-label": label, title: label, onclick: () => this.remove(document) };
       const size = h("span", { class: "hint" }, bytes(document.file.size));
-      return h("li", {}, h("span", { class: "name" }, name(document.name)), size, h("button", button, "×"));
+      const group = labels[at] && [name(labels[at]), " / "];
+      return h("li", {}, h("span", { class: "name" }, group, name(document.name)), size, h("button", button, "×"));
     });
     const more = documents.length > SHOWN && h("li", { class: "hint" }, word("plan_more", documents.length - SHOWN));
     const total = documents.reduce((sum, document) => sum + document.file.size, 0);
@@ -210,9 +218,12 @@ class Compose {
   }
 }
 
-// The files under a dropped file or folder.
-async function filesOf(entry) {
-  if (entry.isFile) return [await new Promise((done, fail) => entry.file(done, fail))];
+// The files under a dropped file or folder, as documents.
+async function filesOf(entry, folders = []) {
+  if (entry.isFile) {
+    const file = await new Promise((done, fail) => entry.file(done, fail));
+    return [{ file, name: file.name, folders }];
+  }
   const reader = entry.createReader();
   const inside = [];
   for (;;) {
@@ -220,5 +231,5 @@ async function filesOf(entry) {
     if (!some.length) break;
     inside.push(...some);
   }
-  return (await Promise.all(inside.map(filesOf))).flat();
+  return (await Promise.all(inside.map((below) => filesOf(below, [...folders, entry.name])))).flat();
 }

@@ -160,6 +160,7 @@ export const english = {
   unsupported_note: "Marked words (names or numbers) are not found in the cited sources. Check them.",
   uncited: "Nothing in the sources comes close to this sentence. Read it with care.",
   documents: "Documents",
+  groups: "Groups",
   coverage: "Covered",
   coverage_of: (part) => `${part} of the text was summarised`,
   coverage_failed: (part) => `${part} failed`,

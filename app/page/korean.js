@@ -160,6 +160,7 @@ export const korean = {
   unsupported_note: "표시된 이름이나 숫자는 인용한 출처에 없습니다. 확인하세요.",
   uncited: "이 문장과 가까운 출처가 없습니다. 조심해서 읽으세요.",
   documents: "문서",
+  groups: "문서 묶음",
   coverage: "반영 범위",
   coverage_of: (part) => `글의 ${part}를 요약함`,
   coverage_failed: (part) => `${part} 실패`,

@@ -6,6 +6,7 @@ import { ask, Problem } from "./api.js";
 import { documentsView } from "./documents.js";
 import { draftsView } from "./drafts.js";
 import { facetsView } from "./facets.js";
+import { groupsView } from "./groups.js";
 import { headView } from "./head.js";
 import { PictureView } from "./reading.js";
 import { problemBox, problemText } from "./problems.js";
@@ -63,12 +64,13 @@ class RunView {
     this.noteBox = h("div");
     this.summaryBox = h("section", { class: "summary", "aria-label": word("summary") });
     this.facetsBox = h("div");
+    this.groupsBox = h("section", { class: "documents" });
     this.documentsBox = h("section", { class: "documents" });
     const work = h("section", { class: "card work", "aria-label": word("picture") }, this.progress.element, this.picture.element);
     this.page = h(
       "div",
       { class: "run" },
-      h("div", { class: "reading" }, this.headBox, this.noteBox, work, this.summaryBox, this.facetsBox, this.documentsBox),
+      h("div", { class: "reading" }, this.headBox, this.noteBox, work, this.summaryBox, this.facetsBox, this.groupsBox, this.documentsBox),
       this.sources.panel,
     );
     fill(this.root, this.page);
@@ -85,6 +87,7 @@ class RunView {
     this.picture.finished(isFinal);
     fill(this.summaryBox, this.summary(run, isFinal));
     fill(this.facetsBox, facetsView(run.facets));
+    fill(this.groupsBox, groupsView(run, this.sources));
     fill(this.documentsBox, documentsView(run, this.early, this.sources));
   }
 
