@@ -16,9 +16,13 @@ from graphs.summarize import Context, Document, Documents, Output, graph
 
 
 def read(folder: Path) -> Documents:
-    """Return the text and Markdown files of a folder, by name."""
-    paths = sorted(path for path in folder.iterdir() if path.suffix in {".txt", ".md"})
-    return Documents(Document(path.name, path.stem, path.read_text(errors="replace")) for path in paths)
+    """Return the text and Markdown files of a folder, by name; those of a folder in it are one source."""
+    found = [*folder.glob("*"), *folder.glob("[!.]*/*")]
+    paths = sorted(path.relative_to(folder) for path in found if path.suffix in {".txt", ".md"})
+    return Documents(
+        Document(str(path), path.stem, (folder / path).read_text(errors="replace"), group="/".join(path.parts[:-1]))
+        for path in paths
+    )
 
 
 def show(output: Output) -> None:

@@ -34,7 +34,7 @@ class StepOut(Told):
     """It read a chunk, merged partial summaries, made the last merge, asked for a facet (`facet` names it), or looked
     at what was written."""
     document: str | None
-    """The document's id; null: it is about the whole batch."""
+    """The document's id; null: it is about several documents, or the whole batch."""
     part: int
     """Of a map: the chunk's place in its document, from 0."""
     start: int

@@ -80,9 +80,9 @@ class Options(BaseModel):
 
     style: prompts.Style = "paragraph"
     """The form of each summary. `paragraph`: prose. `bullets`: a list. `executive`: the finding that matters most, a
-    list, what follows. `dense`: as many facts as prose can carry. `report`: a heading for each document with its
-    findings, then the contradictions between them and a conclusion. `embedded:extractive` quotes, as prose or as a
-    list."""
+    list, what follows. `dense`: as many facts as prose can carry. `report`: a heading for each source, which is a
+    document or a group of them, with its findings, then the contradictions between them and a conclusion.
+    `embedded:extractive` quotes, as prose or as a list."""
 
     audience: str | None = Field(default=None, max_length=500, examples=[None])
     """Who will read it, in a few words. Ignored by `embedded:extractive`."""
@@ -92,7 +92,8 @@ class Options(BaseModel):
 
     group_by: Literal["auto", "order", "topic"] = "auto"
     """Which documents are merged with each other first, where there are too many for one merge: neighbours in the
-    batch, or those that speak of the same things. `auto`: by topic from eight documents on."""
+    batch, or those that speak of the same things. `auto`: by topic from eight documents on. Sources that the
+    caller has named by `group` are merged in the batch's order; within each, this counts as in a batch."""
 
     verify: Literal["off", "support", "llm"] = "support"
     """How sentences are checked against what they cite. `support`: by the words, names and numbers that both share,

@@ -81,6 +81,25 @@ def test_a_service_gives_the_same_summary_as_this_process(
     assert re.search(r"run [0-9a-f-]{36}: succeeded, \d+ model calls", flat(by_service.stderr))
 
 
+def test_folders_are_groups_here_and_at_a_service_alike(precis: Precis, remote: Precis, tmp_path: Path) -> None:
+    for name in ("Port authority/a.txt", "Port authority/old/b.txt", "항만/c.txt", "loose.txt"):
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / name).write_text(story(f"Town{name[-5].upper()}", 30))
+    wanted = ("summarize", tmp_path / "in", "--group-by", "folder", "--style", "report", "--length", "30")
+    found = []
+    for run in (remote(*wanted), precis(*wanted, "--server", "")):
+        assert run.returncode == 0, run.stderr
+        found.append(run.stdout)
+    assert found[0] == found[1]
+    assert re.findall("^## (.*)$", found[0], re.MULTILINE)[:4] == [
+        *("loose.txt", "Port authority", "항만", "The most telling sentences")
+    ]
+    plan = remote("summarize", tmp_path / "in", "--group-by", "folder", "--plan", "--json")
+    assert [document["group"] for document in json.loads(plan.stdout)["documents"]] == [
+        *("", "Port authority", "Port authority", "항만")
+    ]
+
+
 def test_options_plans_and_output_reach_a_service_like_this_process(
     remote: Precis, fresh: Path, tmp_path: Path, model_server: ModelServer
 ) -> None:

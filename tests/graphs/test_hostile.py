@@ -134,6 +134,36 @@ async def test_in_a_title_it_stays_material_on_one_line(
     assert_cites_only_sentences(output, hostile)
 
 
+async def test_in_the_label_of_a_group_it_stays_material_on_one_line(
+    context_of: ContextOf, model_server: ModelServer
+) -> None:
+    texts = [story("Ansan", 2) for _ in INJECTIONS]  # so short that merges alone are asked for
+
+    def documents(labels: list[str]) -> Documents:
+        return Documents(
+            Document(str(number), "Ansan", text, group=label)
+            for number, (text, label) in enumerate(zip(texts, labels, strict=True))
+        )
+
+    settings = {"scope": "batch", "style": "report"}
+    numbered_labels = [f"{HARMLESS} {number}" for number in range(len(texts))]
+    _, harmless = await prompts_for(documents(numbered_labels), context_of, model_server, **settings)
+    hostile = documents(list(INJECTIONS.values()))
+    output, prompts = await prompts_for(hostile, context_of, model_server, **settings)
+    assert {prompt.system for prompt in prompts} == {prompt.system for prompt in harmless}
+    ends = {prompt.task.partition("words. ")[2] for prompt in harmless}
+    assert {prompt.task.partition("words. ")[2] for prompt in prompts} == ends
+    labels = 0
+    for prompt in prompts:
+        heads = re.findall(r"^Partial summary (\d+): ", prompt.material, re.MULTILINE)
+        assert heads == [str(number) for number in range(1, len(heads) + 1)]
+        numbers = numbers_in(prompt.material)
+        assert sorted(set(numbers)) == list(range(1, max(numbers) + 1))
+        labels += len(heads)
+    assert labels >= len(INJECTIONS)
+    assert_cites_only_sentences(output, hostile)
+
+
 @everywhere
 async def test_in_a_heading_it_stays_material_on_one_line(
     name: str, context_of: ContextOf, model_server: ModelServer
