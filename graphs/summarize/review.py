@@ -19,7 +19,7 @@ from graphs.summarize.asking import Tally, all_of
 from graphs.summarize.checking import Checked, Statement, check, rewrite
 from graphs.summarize.context import Context
 from graphs.summarize.drafts import MOST_CITATIONS, Draft, DraftSentence
-from graphs.summarize.state import NO_USAGE, State, Usage, add_usage
+from graphs.summarize.state import NO_USAGE, Document, State, Usage, add_usage
 from graphs.text.language import primary
 
 REPAIRS = 2  # rounds
@@ -127,11 +127,15 @@ def _found(
     """
     by_group: dict[str, list[_Spot]] = {}
     for spot in spots:
-        by_group.setdefault(drafts[spot.draft].step.get("group", ""), []).append(spot)
+        step = drafts[spot.draft].step
+        by_group.setdefault(step.get("group", "") if step["document"] is None else "", []).append(spot)
+    members: dict[str, list[Document]] = {}
+    for document in context.documents if by_group.keys() - {""} else ():
+        members.setdefault(document.group, []).append(document)
     for group, own in by_group.items():
-        sources = [document for document in context.documents if group in ("", document.group)]
         claims = [_claim(drafts[spot.draft], spot.sentence) for spot in own]
-        yield from zip(own, SentenceSearch(sources).find(claims), strict=True)
+        found = SentenceSearch(members[group] if group else context.documents).find(claims)
+        yield from zip(own, found, strict=True)
 
 
 def _claim(draft: Draft, number: int) -> Claim:
