@@ -44,14 +44,16 @@ class Moment:
 
     def commit(self, connection: sqlite3.Connection) -> None:
         """Commit, unless that is what goes wrong."""
+        is_it = False  # this commit: other threads count theirs meanwhile
         if connection.in_transaction:
             self.commits += 1
-            if self.commits == self.at and self.fault == "kill before commit":
+            is_it = self.commits == self.at
+            if is_it and self.fault == "kill before commit":
                 os.kill(os.getpid(), signal.SIGKILL)
-            if self.commits == self.at and self.fault == "commit fails":
+            if is_it and self.fault == "commit fails":
                 raise sqlite3.OperationalError("database or disk is full")
         sqlite3.Connection.commit(connection)
-        if self.commits == self.at and self.fault == "kill after commit":
+        if is_it and self.fault == "kill after commit":
             os.kill(os.getpid(), signal.SIGKILL)
 
     def write(self, statement: str) -> None:
