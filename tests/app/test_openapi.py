@@ -67,6 +67,7 @@ def test_every_operation_says_what_it_does(document: Json) -> None:
         assert operation["tags"], name
     ids = [operation["operationId"] for operation in found.values()]
     assert len(ids) == len(set(ids))
+    assert {"create_run", "get_run", "wait_for_run", "delete_run", "create_plan"} <= set(ids)  # a client's functions
     described = {tag["name"] for tag in document["tags"] if tag["description"]}
     assert {tag for operation in found.values() for tag in operation["tags"]} == described
 
@@ -114,6 +115,26 @@ def test_every_example_is_valid(document: Json) -> None:
                     validator(document, content["schema"]).validate(example["value"])
                     told += 1
     assert told > 20
+
+
+def test_a_generated_client_reads_what_comes_unasked(document: Json, client: httpx.Client) -> None:
+    """It takes the first form of an answer that it knows, and asks for none."""
+    path = "/v1/runs/{run_id}/summary"
+    first = next(iter(document["paths"][path]["get"]["responses"]["200"]["content"]))
+    id = client.post("/v1/runs", json={"documents": [{"text": ENGLISH}]}, headers=WAIT).json()["id"]
+    assert client.get(path.replace("{run_id}", id)).headers["Content-Type"].startswith(first)
+
+
+def test_a_generated_client_may_leave_out_what_is_not_required(document: Json) -> None:
+    """It sends nothing for a body that is left out only where that is no `null`, and knows what may be left out of an
+    operation whose body has two forms only where there is something.
+    """
+    for name, operation in operations(document):
+        body = operation.get("requestBody", {"content": {}})
+        for content in body["content"].values():
+            assert "anyOf" not in content["schema"], name
+        optional = [parameter for parameter in operation.get("parameters", []) if not parameter["required"]]
+        assert len(body["content"]) < 2 or (body["required"] and optional), name
 
 
 def test_the_example_is_accepted_as_it_is(client: httpx.Client, document: Json) -> None:
