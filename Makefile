@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-WORKERS ?= 3
+WORKERS ?= $(shell expr $$(nproc) + 1)
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
@@ -33,8 +33,10 @@ serve: $(VENV)/runtime  ## run the service; its docs page is at /docs
 test: $(VENV)/dev  ## everything that CI runs
 	@$(MAKE) --no-print-directory check
 	@tests/install_chromium.sh
-	@$(BIN)/python -m pytest tests/browser  # apart: a browser keeps an event loop running
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --ignore tests/browser
+	@# The browser in a process of its own, beside the rest: it keeps an event loop running.
+	@$(BIN)/python -m pytest tests/browser >$(VENV)/browser.out 2>&1 & browser=$$!; \
+	  $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --ignore tests/browser; rest=$$?; \
+	  wait $$browser; seen=$$?; cat $(VENV)/browser.out; exit $$((rest | seen))
 
 soak: $(VENV)/dev  ## the tests that take minutes each, in full length
 	@$(BIN)/python -m pytest -m soak

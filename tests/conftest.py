@@ -14,6 +14,11 @@ from tests.service import Service
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long, so that nothing long is left when the other workers have nothing to do."""
+    items.sort(key=lambda item: "tests/e2e" not in item.nodeid)
+
+
 @pytest.fixture(scope="session")
 def shared_model_server() -> Iterator[ModelServer]:
     with ModelServer() as server:

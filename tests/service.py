@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -11,6 +10,8 @@ from types import TracebackType
 from typing import Any, Self
 
 import httpx
+
+from tests.forks import PrecisProcess
 
 READY_SECONDS = 60.0
 END_SECONDS = 15.0
@@ -48,9 +49,7 @@ class Service:
         for name, value in values.items():
             environment[name if name.startswith("OPENAI_") else f"PRECIS_{name.upper()}"] = str(value)
         with self.log_path.open("a") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "app", "serve"], stdout=subprocess.PIPE, stderr=log, text=True, env=environment
-            )
+            self._process = PrecisProcess("serve", stdout=subprocess.PIPE, stderr=log, env=environment)
         alarm = threading.Timer(READY_SECONDS, self._process.kill)
         alarm.start()
         try:

@@ -15,7 +15,7 @@ from sqlalchemy import Row
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.api.dependencies import ExistingRun, ServicesDep
-from app.api.events import Gathered, stream_schema
+from app.api.events import DraftsTold, Gathered, stream_schema
 from app.api.problems import problems
 from app.api.showing import counts_of
 from app.bootstrap import Services
@@ -23,7 +23,7 @@ from app.errors import InvalidFields, RunNotFound
 from app.store import events, runs
 from app.store.database import to_json
 from app.store.models import Run
-from app.work.notifier import wait
+from app.work.notifier import POLL_SECONDS, wait
 
 router = APIRouter(prefix="/v1/runs", tags=["runs"])
 logger = logging.getLogger(__name__)
@@ -71,12 +71,12 @@ async def stream_run(
     """Send what has happened so far, then what happens, until the run ends.
 
     `queued`; `planned`, with the tree of calls; `progress`, at most four a second, with every call that ended since the
-    event before; `document`, with its summary, as soon as that is written; last `finished`. `goodbye` says that the
-    service stops.
+    event before; `document`, with its summary, as soon as that is written; `draft`, what a language model has written
+    so far of the last summary, in turn with `progress`; last `finished`. `goodbye` says that the service stops.
 
     `id` counts what was told: an event's id is that of the event before, plus the number of its `steps`, plus one
     unless it is a `progress`. So a browser's `EventSource`, which comes back by itself, misses nothing and sees nothing
-    twice. A comment every 15 seconds keeps the connection open.
+    twice; a `draft` has no `id` and comes anew. A comment every 15 seconds keeps the connection open.
 
     curl: `curl -N http://127.0.0.1:8000/v1/runs/$ID/stream`
 
@@ -93,6 +93,7 @@ async def _told(run: Run, services: Services, seq: int) -> AsyncIterator[bytes]:
     """Yield the stream, from behind the event `seq` to the end of the run or of the service."""
     yield format_sse_event(retry=RETRY_MILLISECONDS)
     gathered = Gathered(counts_of(run))
+    drafts = DraftsTold()
     gate: dict[str, Any] | None = None
     has_ended = False
     sent_at = time.monotonic()
@@ -116,6 +117,7 @@ async def _told(run: Run, services: Services, seq: int) -> AsyncIterator[bytes]:
         elif gate and gate != before and gathered.is_planned:
             yield _progress(gathered, gate)
             sent_at = time.monotonic()
+            await asyncio.sleep(PROGRESS_SECONDS)
         elif time.monotonic() - sent_at >= KEEP_ALIVE_SECONDS:
             yield KEEPALIVE_COMMENT
             sent_at = time.monotonic()
@@ -124,12 +126,32 @@ async def _told(run: Run, services: Services, seq: int) -> AsyncIterator[bytes]:
             return
         if rows:
             await asyncio.sleep(PROGRESS_SECONDS)
-            continue
-        # A client that comes back after the end, or whose run was deleted, must not wait for ever; one look more takes
-        # what was told since the one above.
-        has_ended = await runs.has_ended(services.database, run.id)
-        if not has_ended:
-            await wait(waiter)
+        else:
+            # A client that comes back after the end, or whose run was deleted, must not wait for ever; one look more
+            # takes what was told since the one above.
+            has_ended = await runs.has_ended(services.database, run.id)
+        until = time.monotonic() + (0.0 if rows or has_ended else POLL_SECONDS)
+        async for sent in _drafts(run, services, drafts, waiter, until):
+            yield sent
+            sent_at = time.monotonic()
+
+
+async def _drafts(
+    run: Run, services: Services, known: DraftsTold, waiter: asyncio.Event, until: float
+) -> AsyncIterator[bytes]:
+    """Yield how drafts of the run grow, until something else may have happened or the monotonic time `until` has come;
+    at the pace of `progress`, and without a look at the database.
+    """
+    while True:
+        drafts = services.resources.drafts.of(run.id)
+        if told := known.news(drafts):
+            yield _event("draft", to_json({"drafts": told}), None)
+            await asyncio.sleep(PROGRESS_SECONDS)
+        left = until - time.monotonic()
+        if waiter.is_set() or left <= 0:
+            return
+        if not told:
+            await wait(waiter, min(left, PROGRESS_SECONDS) if drafts else left)
 
 
 def _events(rows: Sequence[Row[int, str, str]], gathered: Gathered, gate: dict[str, Any] | None) -> Iterator[bytes]:

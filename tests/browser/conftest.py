@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.browser.watched import CHROMIUM, FLAGS, WIDTHS, Watched, new_context
 from tests.service import Service
+
+expect.set_options(timeout=30_000)  # milliseconds; what is proved is that it comes, on however busy a machine
 
 
 @pytest.fixture(scope="session")

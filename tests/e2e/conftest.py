@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.e2e import story
+from tests.forks import run_precis
 from tests.model_server import ModelServer
 
 Precis = Callable[..., subprocess.CompletedProcess[str]]
@@ -32,15 +32,7 @@ def environment(tmp_path: Path, model_server: ModelServer) -> dict[str, str]:
 @pytest.fixture
 def precis(environment: dict[str, str]) -> Precis:
     def run(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "app", *map(str, arguments)],
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-            **options,
-        )
+        return run_precis(*arguments, env=environment, **options)
 
     return run
 

@@ -3,13 +3,13 @@
 import os
 import sqlite3
 import subprocess
-import sys
 import threading
 from contextlib import closing
 from pathlib import Path
 
 from app.store.migrate import migrate
 from tests.e2e import Service, assert_told_once, batch, ended, post, result_of
+from tests.forks import run_precis
 from tests.model_server import ModelServer
 
 TOWNS = ("Ansan", "Busan", "Chuncheon", "Daegu", "Eumseong", "Gimpo")
@@ -17,14 +17,7 @@ TOWNS = ("Ansan", "Busan", "Chuncheon", "Daegu", "Eumseong", "Gimpo")
 
 def precis(data_dir: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
     own = {name: value for name, value in os.environ.items() if not name.startswith(("PRECIS_", "OPENAI_"))}
-    return subprocess.run(
-        [sys.executable, "-m", "app", *map(str, arguments)],
-        env=own | {"PRECIS_DATA_DIR": str(data_dir)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return run_precis(*arguments, env=own | {"PRECIS_DATA_DIR": str(data_dir)})
 
 
 def service_of(data_dir: Path, server: ModelServer) -> Service:

@@ -12,6 +12,7 @@ import pytest
 from app.cli import app as cli
 from tests.e2e import attempts_of, story
 from tests.e2e.conftest import Precis, flat
+from tests.forks import PrecisProcess, run_precis
 from tests.model_server import ROOT, ModelServer
 
 SAMPLES = ROOT / "samples"
@@ -158,10 +159,9 @@ def test_an_interrupted_run_keeps_what_was_finished(
     precis: Precis, town: Path, environment: dict[str, str], model_server: ModelServer
 ) -> None:
     model_server.hold(after=3)
-    command = [sys.executable, "-m", "app", "summarize", str(town), "--model", "openai:fake"]
-    command += ["--length", "short"]
+    command = ["summarize", town, "--model", "openai:fake", "--length", "short"]
     environment |= {"PRECIS_CONCURRENCY": "1", "PRECIS_CHUNK_TOKENS": "100"}
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = PrecisProcess(*command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     model_server.wait_for(lambda counts: counts["finished"] == 3 and counts["held"] == 1, 30)
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=30)
@@ -169,7 +169,7 @@ def test_an_interrupted_run_keeps_what_was_finished(
     assert "What was finished is kept" in flat(errors)
     assert "Traceback" not in errors
     model_server.release()
-    done = precis(*command[3:])
+    done = precis(*command)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("# Summary")
     assert model_server.stats()["repeats"] <= 1
@@ -179,15 +179,7 @@ def test_a_reader_who_has_seen_enough_causes_no_trace(town: Path, environment: d
     reading, writing = os.pipe()
     os.close(reading)  # as `head` does when it has its lines
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", "app", "summarize", str(town)],
-            env=environment,
-            stdout=writing,
-            stderr=subprocess.PIPE,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        done = run_precis("summarize", town, env=environment, stdout=writing)
     finally:
         os.close(writing)
     assert "Traceback" not in done.stderr

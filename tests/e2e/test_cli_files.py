@@ -14,6 +14,7 @@ import pytest
 
 from tests.e2e import attempts_of, story
 from tests.e2e.conftest import Precis, flat
+from tests.forks import run_precis
 from tests.model_server import ROOT, ModelServer
 
 HOSTILE = [
@@ -187,10 +188,7 @@ def test_a_full_disk_under_standard_output_is_told_and_loses_nothing(
     precis: Precis, town: Path, environment: dict[str, str]
 ) -> None:
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run(
-            [sys.executable, "-m", "app", "summarize", str(town)],
-            env=environment, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False,
-        )  # fmt: skip
+        done = run_precis("summarize", town, env=environment, stdout=full)
     assert done.returncode == 1
     assert "No space left on device" in flat(done.stderr)
     assert "Traceback" not in done.stderr

@@ -7,7 +7,6 @@ import resource
 import signal
 import socket
 import subprocess
-import sys
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -19,6 +18,7 @@ import pytest
 
 from tests.e2e import Service, batch, post, story
 from tests.e2e.conftest import Precis, flat
+from tests.forks import PrecisProcess
 from tests.model_server import ROOT, ModelServer
 from tests.service import Service as SharedService
 from tests.service import wait_until
@@ -39,12 +39,7 @@ def begin(environment: dict[str, str]) -> Iterator[Begin]:
     begun: list[subprocess.Popen[str]] = []
 
     def run(*arguments: object) -> "subprocess.Popen[str]":
-        begun.append(
-            subprocess.Popen(
-                [sys.executable, "-m", "app", *map(str, arguments)],
-                env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            )
-        )  # fmt: skip
+        begun.append(PrecisProcess(*arguments, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE))
         return begun[-1]
 
     yield run

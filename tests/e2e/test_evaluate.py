@@ -3,7 +3,6 @@
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -13,6 +12,7 @@ import pytest
 from app.evaluation import Contender, contenders_of, find_cases
 from app.plot import Bar, draw_bars
 from tests.e2e import story
+from tests.forks import run_precis
 from tests.model_server import ROOT, ModelServer
 
 Evaluate = Callable[..., subprocess.CompletedProcess[str]]
@@ -29,10 +29,7 @@ def evaluate(tmp_path: Path, model_server: ModelServer) -> Evaluate:
     }
 
     def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "app", "evaluate", *map(str, arguments)]
-        return subprocess.run(
-            command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
-        )
+        return run_precis("evaluate", *arguments, env=environment, cwd=ROOT)
 
     return run
 

@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -11,6 +10,7 @@ from functools import partial
 import pytest
 
 from tests.e2e import Service, assert_told_once, attempts_of, batch, ended, freeze, post, story
+from tests.forks import PrecisProcess
 from tests.model_server import ModelServer
 from tests.service import wait_until
 
@@ -64,10 +64,8 @@ def start_summarize(service: Service, model_server: ModelServer) -> Iterator[Sta
     def start(town: str) -> subprocess.Popen[str]:
         path = service.data_dir.parent / f"{town}.txt"
         path.write_text(story(town, 60))
-        command = [sys.executable, "-m", "app", "summarize", str(path), "--model", "openai:fake"]
-        process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=own | settings
-        )
+        asked = ("summarize", path, "--model", "openai:fake")
+        process = PrecisProcess(*asked, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=own | settings)
         started.append(process)
         return process
 
