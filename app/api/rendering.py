@@ -57,6 +57,8 @@ def render_markdown(run: RunOut, citations: Citations = "none") -> str:
     if len(run.documents) > 1 or not run.summary:
         is_said = bool(run.summary and run.summary.degraded)
         for document in run.documents:
+            if run.summary and run.options.scope == "batch" and not (document.error or document.facets):
+                continue  # its summary was not asked for
             parts += [f"## {escape(document.title)}", _body(document, notes)]
             parts += [] if is_said else _weakness(document.summary)
             parts += map(notes.plain, _facets(document.facets, "###"))

@@ -182,7 +182,16 @@ def test_the_group_of_a_single_document_is_said_once(client: httpx.Client) -> No
     documents = [DOCUMENTS[0], DOCUMENTS[1]]
     assert headings(post(client, documents, words=20)) == ["Harbour", "Tides"]
     alone = headings(post(client, documents, words=20, scope="batch"))
-    assert alone[:2] == ["Port authority (1 document)", "Council (1 document)"]
+    assert alone == ["Port authority (1 document)", "Council (1 document)"]
+
+
+def test_documents_whose_summaries_were_not_asked_for_are_named_where_they_could_not_be_read(
+    client: httpx.Client,
+) -> None:
+    broken = {"id": "x", "title": "Broken", "text": " "}
+    run = post(client, [*DOCUMENTS, broken], words=20, style="report", scope="batch")
+    assert headings(run) == ["Port authority", "Council", "Alone", "The most telling sentences", "Broken"]
+    assert "*Not summarised: " in render_markdown(RunOut.model_validate(run))
 
 
 def test_a_hostile_label_is_text_in_markdown_and_html(client: httpx.Client) -> None:
