@@ -171,6 +171,7 @@ class Gathered:
         self._steps: list[dict[str, Any]] = []
         self.seq = 0  # of the newest
         self.is_ahead = False  # of what the last `progress` has told
+        self.gate: dict[str, Any] | None = None  # that it has told
 
     def __bool__(self) -> bool:
         return bool(self._steps)

@@ -94,7 +94,6 @@ async def _told(run: Run, services: Services, seq: int) -> AsyncIterator[bytes]:
     yield format_sse_event(retry=RETRY_MILLISECONDS)
     gathered = Gathered(counts_of(run))
     drafts = DraftsTold()
-    gate: dict[str, Any] | None = None
     has_ended = False
     sent_at = time.monotonic()
     while True:
@@ -105,7 +104,7 @@ async def _told(run: Run, services: Services, seq: int) -> AsyncIterator[bytes]:
             logger.error("the stream of run %s breaks off: %s", run.id, error)
             return
         is_over = bool(rows) and rows[-1].type == events.FINISHED
-        before, gate = gate, None if is_over else _gate(run, services)
+        gate = None if is_over else _gate(run, services)
         for sent in _events(rows, gathered, gate):
             yield sent
         if rows:
@@ -114,7 +113,7 @@ async def _told(run: Run, services: Services, seq: int) -> AsyncIterator[bytes]:
                 return
         elif has_ended:
             return
-        elif gate and gate != before and gathered.is_planned:
+        elif gate and gate != gathered.gate and gathered.is_planned:
             yield _progress(gathered, gate)
             sent_at = time.monotonic()
             await asyncio.sleep(PROGRESS_SECONDS)
@@ -175,7 +174,7 @@ def _events(rows: Sequence[Row[int, str, str]], gathered: Gathered, gate: dict[s
 
 def _progress(gathered: Gathered, gate: dict[str, Any] | None) -> bytes:
     steps = gathered.take()
-    gathered.is_ahead = False
+    gathered.is_ahead, gathered.gate = False, gate
     return _event(
         "progress", to_json(gathered.counts | {"steps": steps, "gate": gate}), gathered.seq if steps else None
     )

@@ -33,10 +33,13 @@ export class ProgressView {
   // Of two tellings the one that is further counts: the run and its stream come on different ways.
   told({ progress, run_usage: usage, gate = null }) {
     this.gate = gate;
-    if (!this.counted || progress.done >= this.counted.done || progress.phase === "finished") {
+    const before = this.counted;
+    if (!before || progress.done >= before.done || progress.phase === "finished") {
       this.counted = progress;
       this.usage = usage;
-      this.etaUntil = progress.eta_seconds === null ? null : performance.now() + progress.eta_seconds * 1000;
+      // A telling of nothing new makes nothing take longer.
+      const isNew = !before || progress.done !== before.done || progress.eta_seconds !== before.eta_seconds;
+      if (isNew) this.etaUntil = progress.eta_seconds === null ? null : performance.now() + progress.eta_seconds * 1000;
     }
     this.render();
   }

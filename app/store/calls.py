@@ -68,12 +68,12 @@ class CallStore:
             wanted = {key for keys, _ in asked for key in keys}
             try:
                 rows = await self._database.fetch(self._query, {"keys": json.dumps(list(wanted))})
-            except (SQLAlchemyError, MemoryError) as error:
+                answers = {row.key: _answer(row) for row in rows}
+            except (SQLAlchemyError, MemoryError, *UNSTORABLE) as error:  # else their askers wait for ever
                 for _, found in asked:
                     if not found.done():  # its asker may have been cancelled meanwhile
                         found.set_exception(LedgerUnavailable(str(error.__cause__ or error)))
             else:
-                answers = {row.key: _answer(row) for row in rows}
                 for keys, found in asked:
                     if not found.done():
                         found.set_result({key: answers[key] for key in keys if key in answers})

@@ -120,7 +120,7 @@ class Database:
     async def settle(self) -> None:
         """Return when all that `write` was given so far is durable, or has failed."""
         if self._flushing is not None:
-            await asyncio.shield(self._flushing)
+            await asyncio.wait([self._flushing])
 
     async def compact(self) -> None:
         """Give the disk back what the file does not need. Raises `sqlite3.OperationalError` when somebody else is at
@@ -145,15 +145,19 @@ class Database:
 
     async def _flush(self) -> None:
         loop = asyncio.get_running_loop()
-        while self._waiting:
-            await asyncio.sleep(self._flush_at - loop.time())  # at least one turn of the loop, to let others join
-            self._flush_at = loop.time() + GROUP_SECONDS
-            writes, self._waiting = self._waiting, []
-            if await self._commit(writes) or len(writes) == 1:
-                continue
-            # One bad row spoils the transaction that it shares; it must not spoil the others' writes.
-            for write in writes:
-                await self._commit([write])
+        writes: list[_Write] = []
+        try:
+            while self._waiting:
+                await asyncio.sleep(self._flush_at - loop.time())  # at least one turn of the loop, to let others join
+                self._flush_at = loop.time() + GROUP_SECONDS
+                writes, self._waiting = self._waiting, []
+                if await self._commit(writes) or len(writes) == 1:
+                    continue
+                # One bad row spoils the transaction that it shares; it must not spoil the others' writes.
+                for write in writes:
+                    await self._commit([write])
+        finally:  # whatever ends this task: nobody else would tell those who wait
+            _fail(writes, SQLAlchemyError("The write was broken off."))
 
     async def _commit(self, writes: Sequence[_Write]) -> bool:
         """Write in one transaction and settle the futures; return False, none settled, if several failed as one."""
@@ -165,10 +169,7 @@ class Database:
             if len(writes) > 1 and not isinstance(error, OperationalError):
                 return False
             logger.error("%d writes failed: %s", len(writes), error)
-            for write in writes:
-                if not write.done.done():
-                    write.done.set_exception(error)
-                    write.done.exception()  # a writer may have been cancelled meanwhile: nobody else reads it then
+            _fail(writes, error)
         else:
             for write in writes:
                 if not write.done.done():
@@ -212,6 +213,14 @@ def _free_pages(connection: sqlite3.Connection) -> int:
     """Return how many pages of a file hold nothing."""
     (count,) = connection.execute("PRAGMA freelist_count").fetchone()
     return int(count)
+
+
+def _fail(writes: Sequence[_Write], error: Exception) -> None:
+    """Tell those who still wait for writes that these failed."""
+    for write in writes:
+        if not write.done.done():
+            write.done.set_exception(error)
+            write.done.exception()  # a writer may have been cancelled meanwhile: nobody else reads it then
 
 
 def _grouped(writes: Sequence[_Write]) -> list[tuple[Executable, list[dict[str, Any]]]]:

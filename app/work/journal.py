@@ -70,6 +70,8 @@ class Journal:
     def planned(self, cost: PlanCost, tree: Tree = NO_TREE) -> None:
         """Tell what the plan asks for, and its shape."""
         self.total = cost.steps
+        if self.phase == "plan":  # what is planned is being done
+            self.phase = "map"
         self._tree = tree
         self._pace = Pace()  # planning is no measure of the calls
         if "planned" not in self._told:

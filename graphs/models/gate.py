@@ -264,4 +264,8 @@ class Gate:
             if timer_loop is loop and loop.time() < timer.when() <= at and not timer.cancelled():
                 return
             timer.cancel()
-        self._timer = loop, loop.call_at(at, self._admit)
+        self._timer = loop, loop.call_at(at, self._come)
+
+    def _come(self) -> None:
+        self._timer = None  # it is over, though the clock may not have passed its time yet
+        self._admit()

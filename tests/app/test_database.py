@@ -275,6 +275,22 @@ async def test_a_broken_statement_is_an_error_of_the_database(database: Database
         await database.write(insert(missing), [{"id": 1}])
 
 
+async def test_no_writer_waits_for_what_will_never_be_written(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end(self: Database, groups: object) -> None:
+        raise RuntimeError("whatever else may end the task that writes")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Database, "_write_group", end)
+        write = database.write(ADD, [{"id": 1, "text": "x"}])
+        async with asyncio.timeout(5):
+            with pytest.raises(SQLAlchemyError, match="broken off"):
+                await write
+            await database.settle()
+    await database.write(ADD, [{"id": 2, "text": "y"}])
+
+
 async def test_a_compacted_database_has_no_log(database: Database, path: Path) -> None:
     log = path.with_name(f"{path.name}-wal")
     await database.write(ADD, [{"id": 1, "text": "x" * 2 * SMALL_LOG_BYTES}])

@@ -97,7 +97,7 @@ async def test_a_run_shows_what_its_newest_event_has_counted(database: Database)
     journal = await opened(database, run)
     await journal.flush()
     assert (await shown(database, run)).progress == {
-        "phase": "plan",
+        "phase": "map",
         "done": 0,
         "total": 7,
         "failed": 0,

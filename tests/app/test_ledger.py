@@ -3,12 +3,13 @@
 import asyncio
 from datetime import timedelta
 
-from sqlalchemy import select
+import pytest
+from sqlalchemy import select, text
 
 from app.store.calls import CallStore, trim
 from app.store.database import Database
 from app.store.models import CallRow, EventRow, Run, Status, new_id, now
-from graphs.models import Answer, AnswerMalformed, Call
+from graphs.models import Answer, AnswerMalformed, Call, LedgerUnavailable
 
 DAY = timedelta(days=1)
 KEPT_FOR_EVER = {"days": 10_000.0, "most_bytes": 10**12}
@@ -84,6 +85,19 @@ async def test_thousands_are_forgotten_in_small_steps(database: Database) -> Non
 
 async def never(_: int) -> Answer:
     raise AssertionError("nobody is asked")
+
+
+@pytest.mark.parametrize("spans", ["null", "[1]", "{", '"x"'])
+async def test_a_row_that_cannot_be_read_is_an_error_and_no_endless_wait(database: Database, spans: str) -> None:
+    await keep(database, "good")
+    await keep(database, "bad")
+    async with database.begin() as session:
+        await session.execute(text("UPDATE calls SET spans = :spans WHERE key = 'bad'"), {"spans": spans})
+    store = CallStore(database)
+    async with asyncio.timeout(10):
+        with pytest.raises(LedgerUnavailable):
+            await store.find(["bad"])
+        assert set(await store.find(["good"])) == {"good"}
 
 
 async def test_an_answer_that_cannot_be_kept_is_malformed_and_holds_up_no_other(database: Database) -> None:

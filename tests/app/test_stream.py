@@ -145,7 +145,21 @@ def test_a_progress_says_what_waits_at_the_gate(client: httpx.Client, model_serv
     model_server.release()
     told = watch(client, id)
     assert told[-1].type == "finished"
-    assert all(event.data["gate"] is None for event in told[-2:-1] if event.type == "progress")
+    gates = [event.data["gate"] for event in told[-2:-1] if event.type == "progress"]
+    assert all(gate is None or gate["in_flight"] == 0 for gate in gates)
+
+
+def test_a_progress_says_that_the_model_is_at_work_before_its_first_answer(
+    client: httpx.Client, model_server: ModelServer
+) -> None:
+    model_server.hold()
+    id = start(client, new_text(3))
+    model_server.wait_for(lambda counts: counts["held"] > 0)
+    with client.stream("GET", f"/v1/runs/{id}/stream") as response:
+        told = next(event for event in events(response) if event.type == "progress")
+    assert (told.data["progress"]["phase"], told.data["progress"]["done"]) == ("map", 0)
+    assert told.data["gate"]["in_flight"] > 0
+    model_server.release()
 
 
 def test_a_client_that_leaves_leaves_no_trace_in_the_log(tmp_path: Path, model_server: ModelServer) -> None:
