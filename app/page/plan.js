@@ -53,7 +53,7 @@ function row(document) {
     "tr",
     {},
     title,
-    h("td", {}, languageName(document.language)),
+    h("td", { class: "language" }, languageName(document.language)),
     h("td", { class: "number" }, count(document.words)),
     h("td", { class: "number" }, count(document.chunks)),
   );
