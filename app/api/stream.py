@@ -5,6 +5,7 @@ import json
 import logging
 import re
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Annotated, Any
 
@@ -22,14 +23,14 @@ from app.bootstrap import Services
 from app.errors import InvalidFields, RunNotFound
 from app.store import events, runs
 from app.store.database import to_json
-from app.store.models import Run
 from app.work.notifier import wait
 
 router = APIRouter(prefix="/v1/runs", tags=["runs"])
 logger = logging.getLogger(__name__)
 
 SEQ = re.compile(r"[0-9]{1,15}")
-ROWS_AT_ONCE = 2_000  # read from the database; a slow client holds no more than this in memory
+ROWS_AT_ONCE = 100  # read from the database: a client that reads nothing keeps the events of so many in memory
+PIECE_BYTES = 4 * 1024  # handed on at once: on its way to a client there are copies of it
 PROGRESS_SECONDS = 0.27  # between two `progress` events: never more than four in a second
 RETRY_MILLISECONDS = 1_000  # after which a browser comes back
 KEEP_ALIVE_SECONDS = 15.0  # of silence, before a comment keeps proxies from closing the connection
@@ -71,8 +72,8 @@ async def stream_run(
     """Send what has happened so far, then what happens, until the run ends.
 
     `queued`; `planned`, with the tree of calls; `progress`, at most four a second, with every call that ended since the
-    event before; `document`, with its summary, as soon as that is written; last `finished`. `goodbye` says that the
-    service stops.
+    event before (when more than a hundred have, in several events at once); `document`, with its summary, as soon as
+    that is written; last `finished`. `goodbye` says that the service stops.
 
     `id` counts what was told: an event's id is that of the event before, plus the number of its `steps`, plus one
     unless it is a `progress`. So a browser's `EventSource`, which comes back by itself, misses nothing and sees nothing
@@ -86,29 +87,38 @@ async def stream_run(
     Browser: `new EventSource("/v1/runs/" + id + "/stream").addEventListener("progress", event => ...)`
     """
     seq = int(last_event_id) if last_event_id and SEQ.fullmatch(last_event_id) else after
-    return EventStream(_told(run, services, seq), headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
+    provider = str(run.options["model"]).partition(":")[0]
+    told = _told(run.id, provider, Gathered(counts_of(run)), services, seq)
+    return EventStream(told, headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
 
 
-async def _told(run: Run, services: Services, seq: int) -> AsyncIterator[bytes]:
-    """Yield the stream, from behind the event `seq` to the end of the run or of the service."""
+async def _told(run_id: str, provider: str, gathered: Gathered, services: Services, seq: int) -> AsyncIterator[bytes]:
+    """Yield the stream, from behind the event `seq` to the end of the run or of the service.
+
+    While a client reads nothing, all that waits here is what it is sent next: no run, no row.
+    """
     yield format_sse_event(retry=RETRY_MILLISECONDS)
-    gathered = Gathered(counts_of(run))
     gate: dict[str, Any] | None = None
     has_ended = False
     sent_at = time.monotonic()
     while True:
-        waiter = services.notifier.waiter(run.id)
+        waiter = services.notifier.waiter(run_id)
         try:
-            rows = await services.database.fetch(events.after(run.id, seq, ROWS_AT_ONCE))
+            rows = await services.database.fetch(events.after(run_id, seq, ROWS_AT_ONCE))
         except SQLAlchemyError as error:  # the client comes back for what is left
-            logger.error("the stream of run %s breaks off: %s", run.id, error)
+            logger.error("the stream of run %s breaks off: %s", run_id, error)
             return
         is_over = bool(rows) and rows[-1].type == events.FINISHED
-        before, gate = gate, None if is_over else _gate(run, services)
-        for sent in _events(rows, gathered, gate):
-            yield sent
-        if rows:
-            seq, sent_at = rows[-1].seq, time.monotonic()
+        before, gate = gate, None if is_over else _gate(run_id, provider, services)
+        found, seq = len(rows), rows[-1].seq if rows else seq
+        sending = deque(_events(rows, gathered, gate))
+        del rows
+        while sending:
+            sent = sending.popleft()
+            for start in range(0, len(sent), PIECE_BYTES):
+                yield sent[start : start + PIECE_BYTES]
+        if found:
+            sent_at = time.monotonic()
             if is_over:
                 return
         elif has_ended:
@@ -122,12 +132,13 @@ async def _told(run: Run, services: Services, seq: int) -> AsyncIterator[bytes]:
         if services.stopping.is_set():
             yield _event("goodbye", '{"reason":"the service is stopping"}', None)
             return
-        if rows:
-            await asyncio.sleep(PROGRESS_SECONDS)
+        if found:
+            if found < ROWS_AT_ONCE:  # else there is more already
+                await asyncio.sleep(PROGRESS_SECONDS)
             continue
         # A client that comes back after the end, or whose run was deleted, must not wait for ever; one look more takes
         # what was told since the one above.
-        has_ended = await runs.has_ended(services.database, run.id)
+        has_ended = await runs.has_ended(services.database, run_id)
         if not has_ended:
             await wait(waiter)
 
@@ -163,9 +174,9 @@ def _event(type: str, data: str, seq: int | None) -> bytes:
     return format_sse_event(event=type, data_str=data, id=None if seq is None else str(seq))
 
 
-def _gate(run: Run, services: Services) -> dict[str, Any] | None:
-    """Return the gate of the run's provider as it is now; None when the run is not driven here."""
-    if not services.worker.drives(run.id):
+def _gate(run_id: str, provider: str, services: Services) -> dict[str, Any] | None:
+    """Return the gate of a run's provider as it is now; None when the run is not driven here."""
+    if not services.worker.drives(run_id):
         return None
-    gate = services.resources.calls.gate(str(run.options["model"]).partition(":")[0])
+    gate = services.resources.calls.gate(provider)
     return {"in_flight": gate.in_flight, "waiting": gate.waiting, "paused_seconds": round(gate.paused_seconds, 1)}
