@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from fastapi_swagger import patch_fastapi
 
 from app.api import documents, health, metrics, models, plans, runs, stream
@@ -60,6 +61,7 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,  # from the wheel of fastapi-swagger instead: the page needs no network
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
+        generate_unique_id_function=_operation_id,
     )
     install_problem_handlers(app)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
@@ -80,6 +82,19 @@ def create_app(settings: Settings) -> FastAPI:
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to change the schema
     return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    """Return what a generated client calls an operation."""
+    return route.name
+
+
+def _say_once(body: dict[str, Any]) -> None:
+    """Describe a body that may be left out by what it is when it is there: generated clients else send neither."""
+    for content in body.get("content", {}).values():
+        match content["schema"]:
+            case {"anyOf": [{"$ref": schema}, {"type": "null"}]} if not body.get("required"):
+                content["schema"] = {"$ref": schema}
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:
@@ -103,6 +118,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         schemas.pop(unused, None)
     for path in document["paths"].values():
         for operation in path.values():
+            _say_once(operation.get("requestBody", {}))
             invalid = operation.get("responses", {}).get("422", {}).get("content", {})
             if "application/json" in invalid:
                 operation["responses"].pop("422")

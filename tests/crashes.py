@@ -16,6 +16,7 @@ import os
 import signal
 import sqlite3
 import sys
+import threading
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -42,27 +43,30 @@ class Moment:
         self.at = at
         self.commits = 0
         self.writes = 0
+        self._counting = threading.Lock()
 
     def commit(self, connection: sqlite3.Connection) -> None:
         """Commit, unless that is what goes wrong."""
-        is_it = False  # this commit: other threads count theirs meanwhile
-        if connection.in_transaction:
-            self.commits += 1
-            is_it = self.commits == self.at
-            if is_it and self.fault == "kill before commit":
-                os.kill(os.getpid(), signal.SIGKILL)
-            if is_it and self.fault == "commit fails":
-                raise sqlite3.OperationalError("database or disk is full")
+        is_meant = connection.in_transaction and self._is_meant("commits")
+        if is_meant and self.fault == "kill before commit":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if is_meant and self.fault == "commit fails":
+            raise sqlite3.OperationalError("database or disk is full")
         sqlite3.Connection.commit(connection)
-        if is_it and self.fault == "kill after commit":
+        if is_meant and self.fault == "kill after commit":
             os.kill(os.getpid(), signal.SIGKILL)
 
     def write(self, statement: str) -> None:
         """Let a statement pass, or go wrong."""
-        if statement.lstrip().upper().startswith(WRITES):
-            self.writes += 1
-            if self.writes == self.at and self.fault == "write fails":
-                raise sqlite3.OperationalError("disk I/O error")
+        if statement.lstrip().upper().startswith(WRITES) and self._is_meant("writes") and self.fault == "write fails":
+            raise sqlite3.OperationalError("disk I/O error")
+
+    def _is_meant(self, counter: str) -> bool:
+        """Count, and tell whether this is the chosen one; each database has a thread of its own that asks."""
+        with self._counting:
+            number = getattr(self, counter) + 1
+            setattr(self, counter, number)
+        return bool(number == self.at)
 
 
 moment = Moment()

@@ -44,6 +44,8 @@ class Fault:
             raise ValueError("a fault begins before it ends")
 
     def fits(self, call: Call) -> bool:
+        if self.kind == "no_stream" and not call.stream:
+            return False
         return not self.match or any(self.match in text for text in call.texts)
 
 
@@ -57,6 +59,7 @@ class Exchange:
     params: Json
     number: int
     headers: dict[str, str]
+    hold: Callable[[], Awaitable[None]]  # until the server lets answers pass
 
     def body(self, said: Reply) -> bytes:
         return body(self.call, said, self.number)
@@ -170,6 +173,11 @@ def _bad_request(call: Call, params: Json) -> Json:
     return error(message, "invalid_request_error", "temperature", "unsupported_value")
 
 
+def _no_stream(call: Call, params: Json) -> Json:
+    message = "Unrecognized request argument supplied: stream_options"
+    return error(message, "invalid_request_error", "stream_options", "unknown_parameter")
+
+
 def _context(call: Call, params: Json) -> Json:
     used = tokens(sum(map(len, call.texts)))
     window = int(params.get("window", max(1, used // 2)))
@@ -240,6 +248,7 @@ ERRORS: dict[str, tuple[int, Callable[[Call, Json], Json]]] = {
     "404_model": (404, _model),
     "400_context": (400, _context),  # wording: openai | azure | vllm | vllm_old | llamacpp | ollama; window: tokens
     "400": (400, _bad_request),
+    "no_stream": (400, _no_stream),  # of those that ask for a stream
 }
 
 
@@ -340,12 +349,71 @@ async def _huge(exchange: Exchange) -> web.StreamResponse:
     return response
 
 
+async def _plain(exchange: Exchange) -> web.StreamResponse:
+    """Answer as a whole, whether a stream was asked for or not."""
+    exchange.call.stream = False
+    return await exchange.send(exchange.body(exchange.said))
+
+
+async def _misnamed(exchange: Exchange) -> web.StreamResponse:
+    """The right bytes under another type."""
+    return await exchange.send(exchange.body(exchange.said), "text/plain")
+
+
+async def _break_off(exchange: Exchange) -> web.StreamResponse:
+    """A stream that ends in order, but in the middle of its text."""
+    payload = exchange.body(exchange.said)
+    return await exchange.send(payload[: payload.rfind(b"\n\n", 0, len(payload) // 2) + 2])
+
+
+async def _garbage(exchange: Exchange) -> web.StreamResponse:
+    """A good beginning, then what is no JSON: `line`, by default."""
+    payload = exchange.body(exchange.said)
+    middle = payload.rfind(b"\n\n", 0, len(payload) // 2) + 2
+    line = str(exchange.params.get("line", "data: {words"))
+    return await exchange.send(payload[:middle] + line.encode() + b"\n\n" + payload[middle:])
+
+
+async def _endless(exchange: Exchange) -> web.StreamResponse:
+    """A stream of `megabytes` of words in small pieces, without an end."""
+    response = web.StreamResponse(headers=exchange.headers | {"Content-Type": content_type(exchange.call)})
+    await response.prepare(exchange.request)
+    piece = event({"choices": [{"index": 0, "delta": {"content": "words of " * 100}}]}) * 1_000
+    for _ in range(int(exchange.params.get("megabytes", 50)) * PIECE // len(piece)):
+        await response.write(piece)
+    await response.write_eof()
+    return response
+
+
+async def _pause(exchange: Exchange) -> web.StreamResponse:
+    """Half of the answer, the rest when the hold lets it pass; `then`: the kind of the answer's other fault."""
+    then = ALTERED[str(exchange.params.get("then", "delay"))]
+    payload = exchange.body(then(exchange.call, exchange.said, exchange.params))
+    middle = len(payload) // 2
+    response = await exchange.start(len(payload))
+    await response.write(payload[:middle])
+    await exchange.hold()
+    await response.write(payload[middle:])
+    await response.write_eof()
+    return response
+
+
 BODIES: dict[str, Callable[[Exchange], Awaitable[web.StreamResponse]]] = {
     "503_html": _html_503,
     "html_200": _html_200,
     "error_200": _error_200,
     "broken_json": _broken_json,
     "huge": _huge,
+}
+
+# Of streams alone
+STREAMS: dict[str, Callable[[Exchange], Awaitable[web.StreamResponse]]] = {
+    "plain": _plain,
+    "misnamed": _misnamed,
+    "pause": _pause,
+    "break_off": _break_off,
+    "garbage": _garbage,
+    "endless": _endless,
 }
 
 
@@ -361,11 +429,12 @@ async def _hang(exchange: Exchange) -> web.StreamResponse:
 
 
 async def _drip(exchange: Exchange) -> web.StreamResponse:
-    """One byte every `seconds`, 0.05 by default."""
+    """`size` bytes, one by default, every `seconds`, 0.05 by default."""
     payload, seconds = exchange.body(exchange.said), float(exchange.params.get("seconds", 0.05))
+    size = int(exchange.params.get("size", 1))
     response = await exchange.start(len(payload))
-    for place in range(len(payload)):
-        await response.write(payload[place : place + 1])
+    for place in range(0, len(payload), size):
+        await response.write(payload[place : place + size])
         await asyncio.sleep(seconds)
     await response.write_eof()
     return response
@@ -396,8 +465,8 @@ WIRES: dict[str, Callable[[Exchange], Awaitable[web.StreamResponse]]] = {
     "truncated": _truncated,
 }
 
-KINDS = {*ERRORS, *ALTERED, *BODIES, *WIRES}
-NORMAL = {"delay", "say"}  # answers that are as good as any other
+KINDS = {*ERRORS, *ALTERED, *BODIES, *STREAMS, *WIRES}
+NORMAL = {"delay", "say", "pause", "plain", "misnamed"}  # answers that are as good as any other
 
 
 async def send(exchange: Exchange, kind: str) -> web.StreamResponse:
@@ -406,4 +475,4 @@ async def send(exchange: Exchange, kind: str) -> web.StreamResponse:
     if kind in ALTERED:
         said = ALTERED[kind](exchange.call, exchange.said, exchange.params)
         return await exchange.send(exchange.body(said))
-    return await (BODIES.get(kind) or WIRES[kind])(exchange)
+    return await ({**BODIES, **STREAMS, **WIRES}[kind])(exchange)

@@ -168,7 +168,8 @@ class Server:
         fault = faults.take(self.faults, call, self.luck.random())
         kind = fault.kind if fault else None
         self._describe(entry, call, kind)
-        exchange = faults.Exchange(request, call, answers.reply(call), fault.params if fault else {}, number, headers)
+        params = fault.params if fault else {}
+        exchange = faults.Exchange(request, call, answers.reply(call), params, number, headers, self.hold.enter)
         if kind is not None:
             counts.by_fault[kind] += 1
         await self._wait(exchange, kind)
@@ -177,7 +178,8 @@ class Server:
             response = await faults.send(exchange, kind)
             entry |= {"outcome": "fault", "retry_after": exchange.headers.get("Retry-After")}
             return response
-        await self.hold.enter()
+        if kind != "pause":
+            await self.hold.enter()
         entry["answered_at"] = time.monotonic()
         response = await faults.send(exchange, kind or "delay")
         counts.finish(call)

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from tests.model_server import ROOT, ModelServer
 from tests.openai_answers import request_key
-from tests.openai_faults import BODIES, ERRORS, KINDS, WORDINGS
+from tests.openai_faults import BODIES, ERRORS, KINDS, STREAMS, WORDINGS
 
 SOURCE = " ".join(f"Sentence number {number} says that the river rose and the town kept dry." for number in range(40))
 
@@ -204,7 +204,7 @@ async def test_a_model_can_carry_its_fault_in_its_name(client: httpx.AsyncClient
     assert (await post(client, model="fault-typo")).json()["error"]["code"] == "model_not_found"
 
 
-@pytest.mark.parametrize("kind", sorted(ERRORS))
+@pytest.mark.parametrize("kind", sorted(set(ERRORS) - {"no_stream"}))
 async def test_an_error_has_its_status(server: ModelServer, client: httpx.AsyncClient, kind: str) -> None:
     server.fault(kind)
     answer = await post(client)
@@ -283,12 +283,32 @@ async def test_a_huge_answer_has_its_megabytes(server: ModelServer, client: http
     assert ("content-length" in answer.headers) != chunked
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS - {"hang", "drip", "huge", "reset", "truncated"} - set(ERRORS)))
+@pytest.mark.parametrize(
+    "kind", sorted(KINDS - {"hang", "drip", "huge", "reset", "truncated"} - set(ERRORS) - set(STREAMS))
+)
 async def test_a_stream_meets_the_same_faults(server: ModelServer, client: httpx.AsyncClient, kind: str) -> None:
     server.fault(kind, seconds=0, content="said")
     answer = await post(client, stream=True)
     assert answer.status_code == (503 if kind == "503_html" else 200)
     assert ("data: [DONE]" in answer.text) == (kind not in BODIES)
+
+
+async def test_a_server_without_streams_refuses_those_alone(server: ModelServer, client: httpx.AsyncClient) -> None:
+    server.fault("no_stream", times=-1)
+    assert [(await post(client, stream=stream)).status_code for stream in (True, False, True)] == [400, 200, 400]
+
+
+async def test_a_stream_can_pause_in_the_middle(server: ModelServer, client: httpx.AsyncClient) -> None:
+    server.hold()
+    server.fault("pause")
+    async with client.stream("POST", "/chat/completions", json=request(stream=True)) as answer:
+        coming = answer.aiter_text()
+        first = await anext(coming)
+        assert "data: " in first
+        assert server.stats()["held"] == 1
+        server.release()
+        rest = "".join([part async for part in coming])
+    assert "data: [DONE]" in rest
 
 
 @pytest.mark.parametrize(

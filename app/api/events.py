@@ -1,5 +1,6 @@
 """The events of a stream: their schemas, and how steps become one `progress` event."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -7,6 +8,7 @@ from pydantic.json_schema import models_json_schema
 
 from app.api.schemas import Problem, ProgressOut, UsageOut
 from app.store.models import Status
+from graphs.summarize import Writing
 
 SHOWN = ("kind", "facet", "document", "part", "start", "end", "level", "status", "error", "message", "seconds")
 
@@ -113,6 +115,29 @@ class DocumentEvent(Told):
     """As in `progress`."""
 
 
+class DraftOut(Told):
+    """What has been written since the event before."""
+
+    document: str | None
+    """The document's id; null: it is of the whole batch."""
+    start: int
+    """In characters: how much of the draft you have. 0: a new one begins, and what you have of an older one is no more;
+    else `text` goes behind it."""
+    text: str
+    """Markdown, without citations; cut anywhere."""
+
+
+class DraftEvent(Told):
+    """`draft`: a language model is writing the batch's summary, or, where none is wanted, those of documents.
+
+    It has no `id`: whoever comes back gets it from its start. The model may begin anew, and the summary that comes in
+    the end, with `document` or with the run, may differ.
+    """
+
+    drafts: list[DraftOut]
+    """Those that have grown or begun anew."""
+
+
 class FinishedEvent(Told):
     """`finished`: the run has ended; look at it for summaries, citations and coverage."""
 
@@ -132,6 +157,7 @@ EVENTS: dict[str, type[Told]] = {
     "planned": PlannedEvent,
     "progress": ProgressEvent,
     "document": DocumentEvent,
+    "draft": DraftEvent,
     "finished": FinishedEvent,
     "goodbye": GoodbyeEvent,
 }
@@ -169,6 +195,26 @@ class Gathered:
         """Return the steps and forget them."""
         steps, self._steps = self._steps, []
         return steps
+
+
+class DraftsTold:
+    """What one client knows of the drafts of a run."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[Writing, str]] = {}  # by step
+
+    def news(self, drafts: Mapping[str, Writing]) -> list[dict[str, Any]]:
+        """Return what the client does not know of the drafts as they are now, and note that it does."""
+        told = []
+        for step, writing in drafts.items():
+            known, before = self._known.get(step, (writing, ""))
+            text = writing.text
+            if text == before:
+                continue
+            start = len(before) if known is writing and text.startswith(before) else 0
+            told.append({"document": writing.document, "start": start, "text": text[start:]})
+            self._known[step] = writing, text
+        return told
 
 
 def stream_schema() -> dict[str, Any]:

@@ -61,10 +61,21 @@ class PlanOut(Body):
     """What they cost at most, extra calls apart."""
 
 
+# A request that makes a run is planned as it is. (Some generators of clients also need an operation whose body has two
+# forms to have something that may be left out.)
+IGNORED_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "Ignored: nothing is stored. So you can have the same request planned and then made.",
+    "schema": {"type": "string"},
+}
+
+
 @router.post(
     "",
     summary="Plan a batch without running it",
-    openapi_extra={"requestBody": REQUEST_BODY},
+    openapi_extra={"requestBody": REQUEST_BODY, "parameters": [IGNORED_KEY]},
     responses=problems(*BATCH_PROBLEMS, PlanImpossible),
 )
 async def create_plan(batch: BatchDep, services: ServicesDep) -> PlanOut:

@@ -246,16 +246,26 @@ async def list_chunks(
 SUMMARY_FORMS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The summaries.",
-        "content": {"text/markdown": {"schema": {"type": "string"}}, "text/html": {"schema": {"type": "string"}}},
+        "content": {
+            "text/markdown": {"schema": {"type": "string"}},  # first, as it is what comes unasked
+            "text/html": {"schema": {"type": "string"}},
+            "application/json": {"schema": {"$ref": "#/components/schemas/RunOut"}},
+        },
     }
 }
+
+
+class MarkdownResponse(Response):
+    """Markdown."""
+
+    media_type = "text/markdown"
 
 
 @router.get(
     "/{run_id}/summary",
     summary="Read the summaries",
+    response_class=MarkdownResponse,
     responses={**SUMMARY_FORMS, **problems(RunNotFound, RunNotFinished, InvalidFields)},
-    response_model=RunOut,
 )
 async def get_summary(
     run: ExistingRun,
@@ -269,7 +279,7 @@ async def get_summary(
             "that the text has of its own get round brackets. JSON has all citations in any case."
         ),
     ] = "none",
-) -> Any:
+) -> Response:
     """Return the batch's summary and each document's, as `Accept` asks: Markdown (also by default), HTML, or JSON like
     the run itself.
     """
@@ -278,7 +288,7 @@ async def get_summary(
         raise RunNotFinished("It ended without one." if Status(run.status).is_final else "")
     match _wanted_form(request.headers.get("accept", "")):
         case "application/json":
-            return shown
+            return Response(shown.model_dump_json(), media_type="application/json")
         case "text/html":
             # A summary may hold what a hostile document put there: no script, no picture, no link to elsewhere is let
             # through.
@@ -287,7 +297,7 @@ async def get_summary(
                 media_type="text/html",
                 headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"},
             )
-    return Response(render_markdown(shown, citations), media_type="text/markdown")
+    return MarkdownResponse(render_markdown(shown, citations))
 
 
 def _wanted_form(accept: str) -> str:

@@ -16,14 +16,14 @@ from sqlalchemy import Row
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.api.dependencies import ExistingRun, ServicesDep
-from app.api.events import Gathered, stream_schema
+from app.api.events import DraftsTold, Gathered, stream_schema
 from app.api.problems import problems
 from app.api.showing import counts_of
 from app.bootstrap import Services
 from app.errors import InvalidFields, RunNotFound
 from app.store import events, runs
 from app.store.database import to_json
-from app.work.notifier import wait
+from app.work.notifier import POLL_SECONDS, wait
 
 router = APIRouter(prefix="/v1/runs", tags=["runs"])
 logger = logging.getLogger(__name__)
@@ -73,11 +73,12 @@ async def stream_run(
 
     `queued`; `planned`, with the tree of calls; `progress`, at most four a second, with every call that ended since the
     event before (when more than a hundred have, in several events at once); `document`, with its summary, as soon as
-    that is written; last `finished`. `goodbye` says that the service stops.
+    that is written; `draft`, what a language model has written so far of the last summary, in turn with `progress`;
+    last `finished`. `goodbye` says that the service stops.
 
     `id` counts what was told: an event's id is that of the event before, plus the number of its `steps`, plus one
     unless it is a `progress`. So a browser's `EventSource`, which comes back by itself, misses nothing and sees nothing
-    twice. A comment every 15 seconds keeps the connection open.
+    twice; a `draft` has no `id` and comes anew. A comment every 15 seconds keeps the connection open.
 
     curl: `curl -N http://127.0.0.1:8000/v1/runs/$ID/stream`
 
@@ -89,7 +90,7 @@ async def stream_run(
     seq = int(last_event_id) if last_event_id and SEQ.fullmatch(last_event_id) else after
     provider = str(run.options["model"]).partition(":")[0]
     told = _told(run.id, provider, Gathered(counts_of(run)), services, seq)
-    return EventStream(told, headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
+    return EventStream(_in_pieces(told), headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
 
 
 async def _told(run_id: str, provider: str, gathered: Gathered, services: Services, seq: int) -> AsyncIterator[bytes]:
@@ -98,6 +99,7 @@ async def _told(run_id: str, provider: str, gathered: Gathered, services: Servic
     While a client reads nothing, all that waits here is what it is sent next: no run, no row.
     """
     yield format_sse_event(retry=RETRY_MILLISECONDS)
+    drafts = DraftsTold()
     gate: dict[str, Any] | None = None
     has_ended = False
     sent_at = time.monotonic()
@@ -114,9 +116,7 @@ async def _told(run_id: str, provider: str, gathered: Gathered, services: Servic
         sending = deque(_events(rows, gathered, gate))
         del rows
         while sending:
-            sent = sending.popleft()
-            for start in range(0, len(sent), PIECE_BYTES):
-                yield sent[start : start + PIECE_BYTES]
+            yield sending.popleft()
         if found:
             sent_at = time.monotonic()
             if is_over:
@@ -126,21 +126,50 @@ async def _told(run_id: str, provider: str, gathered: Gathered, services: Servic
         elif gate and gate != before and gathered.is_planned:
             yield _progress(gathered, gate)
             sent_at = time.monotonic()
+            await asyncio.sleep(PROGRESS_SECONDS)
         elif time.monotonic() - sent_at >= KEEP_ALIVE_SECONDS:
             yield KEEPALIVE_COMMENT
             sent_at = time.monotonic()
         if services.stopping.is_set():
             yield _event("goodbye", '{"reason":"the service is stopping"}', None)
             return
-        if found:
-            if found < ROWS_AT_ONCE:  # else there is more already
-                await asyncio.sleep(PROGRESS_SECONDS)
+        if found == ROWS_AT_ONCE:  # there is more already
             continue
-        # A client that comes back after the end, or whose run was deleted, must not wait for ever; one look more takes
-        # what was told since the one above.
-        has_ended = await runs.has_ended(services.database, run_id)
-        if not has_ended:
-            await wait(waiter)
+        if found:
+            await asyncio.sleep(PROGRESS_SECONDS)
+        else:
+            # A client that comes back after the end, or whose run was deleted, must not wait for ever; one look more
+            # takes what was told since the one above.
+            has_ended = await runs.has_ended(services.database, run_id)
+        until = time.monotonic() + (0.0 if found or has_ended else POLL_SECONDS)
+        async for sent in _drafts(run_id, services, drafts, waiter, until):
+            yield sent
+            sent_at = time.monotonic()
+
+
+async def _drafts(
+    run_id: str, services: Services, known: DraftsTold, waiter: asyncio.Event, until: float
+) -> AsyncIterator[bytes]:
+    """Yield how drafts of the run grow, until something else may have happened or the monotonic time `until` has come;
+    at the pace of `progress`, and without a look at the database.
+    """
+    while True:
+        drafts = services.resources.drafts.of(run_id)
+        if told := known.news(drafts):
+            yield _event("draft", to_json({"drafts": told}), None)
+            await asyncio.sleep(PROGRESS_SECONDS)
+        left = until - time.monotonic()
+        if waiter.is_set() or left <= 0:
+            return
+        if not told:
+            await wait(waiter, min(left, PROGRESS_SECONDS) if drafts else left)
+
+
+async def _in_pieces(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield a stream in small pieces."""
+    async for sent in stream:
+        for start in range(0, len(sent), PIECE_BYTES):
+            yield sent[start : start + PIECE_BYTES]
 
 
 def _events(rows: Sequence[Row[int, str, str]], gathered: Gathered, gate: dict[str, Any] | None) -> Iterator[bytes]:

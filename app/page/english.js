@@ -71,6 +71,7 @@ export const english = {
   lost_connection: "No connection to the service. Your run goes on there; this page comes back by itself.",
   goodbye: "The service is being restarted. The run goes on where it stopped.",
 
+  writing: "The summary is being written",
   picture: "How it is read",
   picture_done: "How it was read",
   picture_label: ({ done, total, failed }) =>

@@ -71,6 +71,7 @@ export const korean = {
   lost_connection: "서비스와 연결이 끊겼습니다. 실행은 그쪽에서 계속되고, 이 페이지는 저절로 다시 연결됩니다.",
   goodbye: "서비스를 다시 시작하는 중입니다. 실행은 멈춘 곳에서 이어집니다.",
 
+  writing: "요약을 쓰고 있습니다",
   picture: "읽는 모습",
   picture_done: "읽은 모습",
   picture_label: ({ done, total, failed }) =>

@@ -13,6 +13,7 @@ import { ProgressView } from "./progress.js";
 import { Sources } from "./sources.js";
 import { RunStream } from "./stream.js";
 import { word } from "./words.js";
+import { WritingView } from "./writing.js";
 
 const FINAL = ["succeeded", "partial", "failed", "cancelled"];
 const POLL_MILLISECONDS = 5_000; // while no stream comes through
@@ -58,6 +59,7 @@ class RunView {
     const titles = new Map(run.documents.map((document) => [document.id, document.title]));
     this.sources = new Sources(this.id, titles);
     this.progress = new ProgressView();
+    this.writing = new WritingView(titles);
     this.picture = new PictureView(this.path, titles, this.sources);
     this.headBox = h("header", { class: "run-head" });
     this.noteBox = h("div");
@@ -95,7 +97,7 @@ class RunView {
   }
 
   summary(run, isFinal) {
-    if (!isFinal) return null;
+    if (!isFinal) return this.writing.element;
     if (!run.summary) return run.documents.some((document) => document.summary) ? null : h("p", { class: "hint" }, word("no_summary"));
     return draftsView(run, this.sources);
   }
@@ -126,8 +128,12 @@ class RunView {
       if (this.run.status === "queued") this.refresh();
     } else if (type === "document") {
       this.early.set(data.id, data.text);
+      if (this.run.documents.length > 1) this.writing.done(data.id);
       this.showEarly();
+    } else if (type === "draft") {
+      this.writing.told(data.drafts);
     } else if (type === "retried") {
+      this.writing.done();
       this.progress.restart();
       this.progress.told(data);
     } else if (type === "goodbye") this.isRestarting = true;

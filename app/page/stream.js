@@ -1,7 +1,7 @@
 // Watches a run. A browser's EventSource comes back by itself after a break; where it gives up, we come back for it.
 
 const AGAIN_MILLISECONDS = [1000, 2000, 4000, 8000];
-const EVENTS = ["queued", "planned", "progress", "document", "ended", "retried", "finished", "goodbye"];
+const EVENTS = ["queued", "planned", "progress", "document", "draft", "ended", "retried", "finished", "goodbye"];
 
 export class RunStream {
   constructor(id, after, onEvent, onConnection) {

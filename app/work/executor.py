@@ -4,6 +4,7 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
@@ -59,12 +60,13 @@ async def execute_run(run: Run, resources: Resources) -> None:
     on from there. Raises `LeaseLost` when the run is no longer this attempt's, `SQLAlchemyError` or `LedgerUnavailable`
     when storage stops it.
     """
-    journal = Journal(resources.database, resources.notifier, run.id, run.attempt, resources.tally)
+    journal = Journal(resources.database, resources.notifier, run.id, run.attempt, resources.tally, resources.drafts)
     try:
         await journal.open()
         rows = await _begin(run, resources)
-        output = await _drive(run, rows, resources, journal)
-        await _succeed(run, rows, output, resources, journal)
+        with resources.drafts.open(run.id):
+            output = await _drive(run, rows, resources, journal)
+            await _succeed(run, rows, output, resources, journal)
     except runs.LeaseLost:
         raise  # whose it is now ends it
     except LedgerEntryLost:  # deleted meanwhile: begin anew, and pay for that one alone
@@ -143,6 +145,7 @@ async def _drive(run: Run, rows: Texts, resources: Resources, journal: Journal) 
         calls=resources.calls,
         chat=resources.chat,
         report=journal.report,
+        show=partial(resources.drafts.begin, run.id),
         owner=run.owner,
         run=run.id,
         prices=resources.settings.prices,

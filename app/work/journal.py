@@ -9,6 +9,7 @@ from sqlalchemy import Insert, select
 from app.store import events
 from app.store.database import Database
 from app.store.models import Run
+from app.work.drafts import Drafts
 from app.work.notifier import Notifier
 from app.work.pace import Pace
 from app.work.tally import Tally
@@ -25,13 +26,20 @@ class Journal:
     """
 
     def __init__(
-        self, database: Database, notifier: Notifier, run_id: str, attempt: int, tally: Tally | None = None
+        self,
+        database: Database,
+        notifier: Notifier,
+        run_id: str,
+        attempt: int,
+        tally: Tally | None = None,
+        drafts: Drafts | None = None,
     ) -> None:
         self._database = database
         self._notifier = notifier
         self._run_id = run_id
         self._attempt = attempt
         self._tally = tally or Tally()
+        self._drafts = drafts or Drafts()
         self._seq = 0
         self._told: set[str] = set()  # steps, by id, and "planned"
         self._pending: set[asyncio.Future[None]] = set()
@@ -88,6 +96,7 @@ class Journal:
         written = self._append("progress", data, step=report["step"], call_key=report["key"])
         if report["is_summary"] and report["document"] is not None and report["text"] is not None:
             written = self._append("document", {"id": report["document"], "text": report["text"]}, step=report["step"])
+        self._drafts.ended(self._run_id, report)
         return written
 
     def progress(self) -> dict[str, Any]:

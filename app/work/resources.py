@@ -8,6 +8,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 
 from app.settings import Settings
 from app.store.database import Database
+from app.work.drafts import Drafts
 from app.work.notifier import Notifier
 from app.work.tally import Tally
 from graphs.models import Calls, ChatModel, MemoryGuard, ModelFacts
@@ -25,3 +26,4 @@ class Resources:
     checkpoints: BaseCheckpointSaver[Any]
     memory: MemoryGuard
     tally: Tally = field(default_factory=Tally)
+    drafts: Drafts = field(default_factory=Drafts)

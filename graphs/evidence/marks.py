@@ -9,6 +9,7 @@ from typing import NamedTuple
 from graphs.text.sentences import sentence_spans, split_sentences
 
 LONGEST_END = 8  # characters of what closes a sentence: a full stop, quotes and brackets
+LONGEST_MARKS = 100  # characters of the marks at the end of an unfinished answer
 LONGEST_RANGE = 8  # sentences that one "[3-7]" may stand for; who cites more cites nothing
 
 _NUMBERS = r"\d{1,6}(?:\s*[-–,;、]\s*\d{1,6})*"
@@ -17,6 +18,7 @@ _MARK = re.compile(rf"(?<![ \t])[ \t]*[\[【]\s*({_NUMBERS})\s*[\]】]")
 # In a source, whatever a model could read as a mark: with characters that nobody sees, in wide brackets too.
 _BESIDE = r"\s,;、–\-\xad\u200b-\u200f\u2060-\u2064\ufeff"
 _LOOKALIKE = re.compile(rf"[\[【［][{_BESIDE}]*\d[\d{_BESIDE}]*[\]】］]")
+_MARKS_TO_COME = re.compile(r"(?:\s*[\[【][\s\d\-–,;、]*[\]】])*\s*(?:[\[【][\s\d\-–,;、]*)?\Z")
 _BLANK = re.compile(r"[ \t]*")
 _RANGE = re.compile(r"(\d+)(?:\s*[-–]\s*(\d+))?")
 _LINE_START = re.compile(r"[ \t]*(?:[-*+•]|#{1,6}|\d{1,3}[.)])?[ \t]*")
@@ -101,6 +103,13 @@ def read_marks(answer: str) -> Marked:
         marks.append(Mark(length + leads, tuple(_numbers(found[1]))))
     pieces.append(answer[here:])
     return Marked("".join(pieces), marks)
+
+
+def text_so_far(answer: str) -> str:
+    """Return the text of an unfinished answer without its marks, and without what may become one."""
+    at = max(0, len(answer) - LONGEST_MARKS)
+    end = _MARKS_TO_COME.search(answer, at)
+    return read_marks(answer[: end.start()] if end else answer).text.rstrip()
 
 
 def cited_numbers(answer: str) -> set[int]:

@@ -39,6 +39,7 @@ from graphs.models.failures import (
     Unauthorized,
 )
 from graphs.models.spending import Bill
+from graphs.models.streaming import ANSWER_BYTES, EVENT_STREAM, STREAMING, Hear, Pieces, without_thoughts
 
 Messages = Sequence[tuple[str, str]]  # (role, content): role is "system", "user" or "assistant"
 CONNECTIONS = 1_000  # at most open to one provider; the gate keeps the calls in flight far below
@@ -52,11 +53,8 @@ _OVERFLOW = re.compile(
     r"|too many tokens|prompt (?:is )?too long|input length|request too large",
     re.IGNORECASE,
 )
-# Each search ends at the next <think>: without that, a text of many would take time by the square of its length.
-_THINKING = re.compile(r"<think>(?:(?!<think>).)*?</think>\s*|^.*?</think>\s*|^\s*<think>.*", re.DOTALL)
 BYTES_PER_TOKEN = 4  # of UTF-8, in about any language: to estimate what a server does not state
 STATED_TOKENS = 2**31 - 1  # that a server may state; a larger number is nonsense, and no database's integer
-ANSWER_BYTES = 4 * 1024 * 1024  # of one response; the longest summary is a hundredth of it
 ERROR_CHARACTERS = 300  # of a server's own words that are passed on
 SAID_CHARACTERS = 2_000  # of them that are read
 _NO_QUOTA = {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"}
@@ -95,6 +93,7 @@ class ChatModel:
         self.facts = facts
         self._pool = pool
         self._observe = observe
+        self._streams = True  # as long as the server has not refused to
         self._chat = ChatOpenAI(
             model=facts.name.partition(":")[2],
             api_key=SecretStr(api_key or "none"),  # local servers take any
@@ -112,18 +111,45 @@ class ChatModel:
             if isinstance(value, str) and not name.startswith("X-Stainless")  # what the SDK tells of this machine
         }
 
-    async def ask(self, messages: Messages, max_tokens: int, bill: Bill | None = None) -> Answer:
-        """Ask once, and add to the bill what the answer cost. Raises `CallFailed`, `RunStopped` or `Transient`."""
+    async def ask(
+        self, messages: Messages, max_tokens: int, bill: Bill | None = None, hear: Hear | None = None
+    ) -> Answer:
+        """Ask once, and add to the bill what the answer cost. Raises `CallFailed`, `RunStopped` or `Transient`.
+
+        With `hear`, the server is asked to answer in pieces. One that refuses is asked without, then and from then on;
+        one that answers as a whole all the same is not heard.
+        """
         written: list[BaseMessage] = [_ROLES[role](content=content) for role, content in messages]
         # The two methods with an underscore are those that other providers' packages override; their cost is 50 us.
-        request = json.dumps(self._chat._get_request_payload(written, max_tokens=max_tokens))  # noqa: SLF001
-        status, headers, body = await self._post(request.encode())
+        request = self._chat._get_request_payload(written, max_tokens=max_tokens)  # noqa: SLF001
+        if hear is None or not self._streams:
+            return self._judged(await self._said(request), messages, bill)
+        try:
+            return self._judged(await self._said(request | STREAMING, hear), messages, bill)
+        except ContextOverflow:
+            raise
+        except CallRejected:  # what it does not take may be the asking for pieces
+            answer = self._judged(await self._said(request), messages, bill)
+            self._streams = False
+            return answer
+
+    async def _said(self, request: dict[str, Any], hear: Hear | None = None) -> bytes | dict[str, Any]:
+        """Return what a server answers with: the body of a completion, or one put together from its pieces."""
+        pieces = None if hear is None else Pieces(hear)
+        status, headers, body = await self._post(json.dumps(request).encode(), pieces)
         if self._observe:
             self._observe(headers)
         if status != 200:
             raise _status_fault(status, headers, body)
+        if pieces is None or not (pieces.has_begun or body.startswith(b"data:")):
+            return body
+        pieces.feed(body)  # of a stream that is not called one
+        return pieces.completion()
+
+    def _judged(self, said: bytes | dict[str, Any], messages: Messages, bill: Bill | None) -> Answer:
+        """Return the answer that a completion holds, and add to the bill what it cost."""
         try:
-            said = json.loads(body)
+            said = json.loads(said) if isinstance(said, bytes) else said
             (generation,) = self._chat._create_chat_result(said).generations[:1]  # noqa: SLF001
             refusal = said["choices"][0]["message"].get("refusal")  # LangChain reads it from the SDK's classes alone
         except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
@@ -136,7 +162,7 @@ class ChatModel:
         paid = self._paid(message, messages)
         if bill is not None:
             bill.add(paid)
-        text = _storable(_THINKING.sub("", message.text)).strip()
+        text = _storable(without_thoughts(message.text)).strip()
         if refusal:
             raise AnswerRefused(_words(refusal))
         if reason == "content_filter":
@@ -147,14 +173,20 @@ class ChatModel:
             raise Transient("", gives_up_as=AnswerEmpty)
         return Answer(text, prompt_tokens=paid.prompt_tokens, completion_tokens=paid.completion_tokens)
 
-    async def _post(self, request: bytes) -> tuple[int, Mapping[str, str], bytes]:
-        """Return the status, headers and body of one answer."""
+    async def _post(self, request: bytes, pieces: Pieces | None) -> tuple[int, Mapping[str, str], bytes]:
+        """Return the status, headers and body of one answer; of one that comes in pieces no body, they take it in."""
         try:
             async with (
                 self._session() as session,
                 session.post(self._url, data=request, headers=self._headers, proxy=self._proxy) as response,
             ):
-                return response.status, response.headers, await _body(response)
+                if pieces is None or response.status != 200 or response.content_type != EVENT_STREAM:
+                    return response.status, response.headers, await _body(response)
+                async for part in response.content.iter_any():
+                    pieces.feed(part)
+                    if pieces.is_done:
+                        break
+                return response.status, response.headers, b""
         except TimeoutError as error:  # of the connection; the call's own deadline is kept by whoever asks
             raise Transient(_words(error), gives_up_as=CallTimedOut) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:  # ValueError: an address that is none

@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import NamedTuple, Self
 
@@ -10,13 +10,14 @@ import numpy as np
 
 from graphs.models.features import agreement, likeness, measure, mix
 from graphs.models.genres import REVIEWS, Look, Weights, batch_genre, genre, is_long_talk
-from graphs.models.kinds import PROSE, SHORT, WORDLESS, kinds
+from graphs.models.kinds import PROSE, SHORT, WORDLESS, Sentences, kinds
+from graphs.models.lengths import pieces
 from graphs.models.matrix import Numbers, Values, inverse_frequency, weigh
 from graphs.models.picking import MOST_CANDIDATES, Balance, Picker, Terms, best_of_each
 from graphs.models.reading import Reading, read, simplified
 from graphs.text.sentences import sentence_spans
 
-VERSION = "extractive-4"
+VERSION = "extractive-5"
 """Part of every digest: change it with anything that changes a score."""
 
 OVERRUN = 0.15
@@ -25,6 +26,8 @@ OVERRUN = 0.15
 LONG_TALK = "long_conversation"
 """Why a summary is degraded: few sentences of a long meeting say what it came to."""
 
+_FEW = 3  # sentences of prose, with which a document is short
+_BLANK_LINE = "\n\n"
 _PART_WORDS = 40  # the words of one part where a selection is spread: about two sentences
 _PARTS = 12
 _LIKE = 0.15  # mean cosine of documents from which on they are taken as being about one thing
@@ -46,15 +49,10 @@ class _Document(NamedTuple):
     starts: Numbers
     ends: Numbers
 
-    @property
-    def spans(self) -> list[tuple[int, int]]:
-        return list(zip(self.starts.tolist(), self.ends.tolist(), strict=True))
-
-    def sentences(self) -> Iterator[str]:
-        """Yield the sentences as they are read."""
+    def sentences(self) -> list[str]:
+        """The sentences as they are read."""
         text = simplified(self.text)
-        for start, end in self.spans:
-            yield text[start:end]
+        return [text[start:end] for start, end in zip(self.starts.tolist(), self.ends.tolist(), strict=True)]
 
 
 class BatchIndex:
@@ -87,9 +85,12 @@ class BatchIndex:
             [*(text for document in documents_read for text in document.sentences()), simplified(focus or "")]
         )
         self._words = reading.words[:-1]
-        found = [self._judge(place, document, reading) for place, document in enumerate(documents_read)]
-        self._genres = [weights for weights, _ in found]
-        self._kinds = np.concatenate([empty, *[own for _, own in found]])
+        persons = np.bincount(self._owners, reading.persons[:-1] > 0, minlength=len(sizes)) / np.maximum(sizes, 1)
+        self._genres = [
+            genre(Look(document.text, document.starts, document.ends, share))
+            for document, share in zip(documents_read, persons.tolist(), strict=True)
+        ]
+        self._kinds = self._judge(documents_read, reading)
         self.degraded = {
             document.identity: LONG_TALK
             for document, weights in zip(documents_read, self._genres, strict=True)
@@ -188,18 +189,25 @@ class BatchIndex:
         place = self._places[document]
         return int(self._bounds[place]), int(self._bounds[place + 1])
 
-    def _judge(self, place: int, document: _Document, reading: Reading) -> tuple[Weights, Numbers]:
-        """The genre of one document and the kinds of its sentences; a short document has no short sentences."""
-        own = slice(int(self._bounds[place]), int(self._bounds[place + 1]))
-        spans = document.spans
-        persons = float((reading.persons[own] > 0).mean()) if spans else 0.0
-        weights = genre(Look(document.text, spans, persons))
-        found = np.array(
-            kinds(document.text, spans, reading.words[own], weights.least_words, reading.suspects[own]), np.int64
-        )
-        if (found == PROSE).sum() < 3:
-            found[found == SHORT] = PROSE
-        return weights, found
+    def _judge(self, documents: Sequence[_Document], reading: Reading) -> Numbers:
+        """The kinds of all sentences; a short document has no short sentences."""
+        least = np.array([weights.least_words for weights in self._genres], np.int64)[self._owners]
+        found = [np.zeros(0, np.int64)]
+        sizes = np.array([len(document.text) + len(_BLANK_LINE) for document in documents], np.int64)
+        offsets = np.cumsum(sizes) - sizes
+        for first, last in pieces([document.text for document in documents]):
+            own = slice(int(self._bounds[first]), int(self._bounds[last]))
+            owners = self._owners[own]
+            moved = offsets[owners] - offsets[first]
+            text = _BLANK_LINE.join(document.text for document in documents[first:last])
+            starts, ends = self._starts[own] + moved, self._ends[own] + moved
+            found.append(
+                kinds(Sentences(text, starts, ends, owners, reading.words[own], least[own], reading.suspects[own]))
+            )
+        judged = np.concatenate(found)
+        few = np.bincount(self._owners, judged == PROSE, minlength=len(documents)) < _FEW
+        judged[few[self._owners] & (judged == SHORT)] = PROSE
+        return judged
 
     def _score(self, reading: Reading, sizes: Numbers) -> None:
         """Score every sentence within its document (`_own`) and across the batch (`_across`), each from 0 to 1."""
@@ -213,7 +221,8 @@ class BatchIndex:
         often = np.bincount(counts.columns, prose[counts.rows], minlength=counts.width)
         self._terms = Terms(tfidf, np.log(np.maximum(often, 1.0)))
         several = len(sizes) > 1
-        alike = likeness(tfidf, prose, self._owners, len(sizes)) if several else 1.0
+        apart = counts.apart(self._owners) if several else counts
+        alike = likeness(tfidf, apart, prose, self._owners, len(sizes)) if several else 1.0
         self._genre = batch_genre(self._genres, sizes.tolist(), alike)
         together = float(np.clip((alike - _UNLIKE) / (_LIKE - _UNLIKE), 0.0, 1.0))
         self._strength = 0.0 if self._genre == REVIEWS else _BALANCE * (1.0 - together)
@@ -221,11 +230,12 @@ class BatchIndex:
         before = np.concatenate([[0.0], np.cumsum(prose)])
         index = before[:-1] - before[self._bounds[self._owners]]
         own = np.array(self._genres, dtype=np.float64).reshape(-1, len(Weights._fields))[self._owners]
-        features = measure(tfidf, reading, asked, prose=prose, groups=self._owners if several else None)
+        by_overlap = any(weights.textrank for weights in (*self._genres, self._genre))
+        features = measure(tfidf.like(apart), reading._replace(counts=apart), asked, prose=prose, by_overlap=by_overlap)
         self._own = self._across = mix(features, index, own, prose=prose, groups=self._owners)
         if several and together > 0.0:
-            features = measure(tfidf, reading, asked, prose=prose, groups=None)
-            features = features._replace(agreement=agreement(counts, self._owners))
+            features = measure(tfidf, reading, asked, prose=prose, by_overlap=by_overlap)
+            features = features._replace(agreement=agreement(counts, apart))
             across = np.broadcast_to(np.array(self._genre, dtype=np.float64), own.shape)
             self._across = mix(features, index, across, prose=prose, groups=np.zeros_like(self._owners))
 

@@ -10,6 +10,7 @@ from graphs.models.reading import Reading
 
 FOCUS = 4.0  # how much resemblance to the focus counts beside features that each reach 0.5 to 2
 _MOST_NUMBERS = 3
+_WEIGHED = ("lexrank", "textrank", "frequency", "agreement", "persons", "numbers")  # by the genre
 
 
 class Features(NamedTuple):
@@ -42,36 +43,38 @@ def frequency(counts: Matrix, prose: Values) -> Values:
     return _mean(counts, np.log1p(counts.transposed_times(prose)))
 
 
-def agreement(counts: Matrix, groups: Numbers) -> Values:
-    """The mean over a sentence's distinct terms of the number of groups (documents) that have the term."""
-    pairs = np.unique(groups[counts.rows] * counts.width + counts.columns)
-    return _mean(counts, np.bincount(pairs % counts.width, minlength=counts.width).astype(np.float64))
+def agreement(counts: Matrix, apart: Matrix) -> Values:
+    """The mean over a sentence's distinct terms of the number of groups (documents) that have the term.
+
+    `apart` are the counts with the columns of the groups apart.
+    """
+    return _mean(counts, np.bincount(_terms(counts, apart), minlength=counts.width).astype(np.float64))
 
 
-def likeness(tfidf: Matrix, prose: Values, groups: Numbers, size: int) -> float:
+def likeness(tfidf: Matrix, apart: Matrix, prose: Values, groups: Numbers, size: int) -> float:
     """The mean cosine between the sums of the prose of two of `size` groups; 1 where there are not two."""
-    apart = tfidf.apart(groups)
-    sums = apart.transposed_times(prose)
-    owners, columns = np.zeros(apart.width, np.int64), np.zeros(apart.width, np.int64)
-    owners[apart.columns], columns[apart.columns] = groups[tfidf.rows], tfidf.columns
+    sums = tfidf.like(apart).transposed_times(prose)
+    owners = np.zeros(apart.width, np.int64)
+    owners[apart.columns] = groups[apart.rows]
     length = np.sqrt(np.bincount(owners, sums**2, minlength=size))
     filled = int((length > 0).sum())
     if filled < 2:
         return 1.0
     sums /= np.where(length > 0, length, 1.0)[owners]
-    whole = np.bincount(columns, sums, minlength=tfidf.width)
+    whole = np.bincount(_terms(tfidf, apart), sums, minlength=tfidf.width)
     return float((whole @ whole - filled) / (filled * (filled - 1)))
 
 
-def measure(tfidf: Matrix, reading: Reading, asked: Values, *, prose: Values, groups: Numbers | None) -> Features:
-    """The features within each group; across all sentences where `groups` is None."""
+def measure(tfidf: Matrix, reading: Reading, asked: Values, *, prose: Values, by_overlap: bool) -> Features:
+    """The features of all sentences; those within groups, if rows of different groups share no columns.
+
+    `textrank` is 0 unless it is asked for by `by_overlap`.
+    """
     counts = reading.counts
-    if groups is not None:
-        counts, tfidf = counts.apart(groups), tfidf.apart(groups)
     words = np.maximum(reading.words, 1)
     return Features(
         lexrank=centrality(tfidf, prose),
-        textrank=centrality(overlap(counts), prose),
+        textrank=centrality(overlap(counts), prose) if by_overlap else np.zeros(counts.height),
         frequency=frequency(counts, prose),
         agreement=np.zeros(counts.height),
         persons=reading.persons / words,
@@ -86,10 +89,16 @@ def mix(features: Features, index: Values, weights: Values, *, prose: Values, gr
     `weights` has a row of `Weights` for each sentence, `index` its place among the prose of its document.
     """
     weight = dict(zip(Weights._fields, weights.T, strict=True))
-    mixed = weight["position"] * (1.0 + index) ** -weight["slope"] + FOCUS * scale(features.asked, prose, groups)
-    for name in ("lexrank", "textrank", "frequency", "agreement", "persons", "numbers"):
-        if weight[name].any():
-            mixed += weight[name] * scale(getattr(features, name), prose, groups)
+    mixed = weight["position"] * (1.0 + index) ** -weight["slope"]
+    used = [name for name in _WEIGHED if weight[name].any()]
+    counting = [weight[name] for name in used]
+    if features.asked.any():
+        used.append("asked")
+        counting.append(np.full_like(mixed, FOCUS))
+    for factor, scaled in zip(
+        counting, scale(np.array([getattr(features, name) for name in used]), prose, groups), strict=True
+    ):
+        mixed += factor * scaled
     return scale(mixed, prose, groups)
 
 
@@ -97,3 +106,10 @@ def _mean(counts: Matrix, by_column: Values) -> Values:
     """The mean of a value of the columns over the cells of each row; 0 for an empty row."""
     ones = counts._replace(values=np.ones_like(counts.values))
     return ones.times(by_column) / np.maximum(np.diff(counts.starts), 1)
+
+
+def _terms(matrix: Matrix, apart: Matrix) -> Numbers:
+    """Which column of a matrix each column of it with groups apart comes from."""
+    terms = np.zeros(apart.width, np.int64)
+    terms[apart.columns] = matrix.columns
+    return terms

@@ -8,14 +8,15 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from graphs.text.words import HANGUL, SPACELESS
+from graphs.models.characters import ALNUM, DIGIT, HANGUL, SPACELESS, classes_of
+from graphs.models.matrix import Numbers
 
-_DENSE = re.compile(f"[{SPACELESS}{HANGUL}]")
-_LETTER = re.compile(r"[^\W\d_]")
 _SPEAKER = re.compile(r"[^\n:.!?]{1,40}:[ \t]")
-_LINE = re.compile(r"\S[^\n]*")
 _QUOTE = re.compile('["“”«»「『]')
 
+_SAMPLE_CHARACTERS = 5_000  # of which is told whether a text is dense
+_LINES_CHARACTERS = 100_000  # whose lines tell a dialogue
+_FEW_LINES = 4
 _SAMPLE = 500  # sentences that are looked at for quotation marks
 _LONG = 120  # sentences: more than any article has
 _STORY = 250
@@ -79,40 +80,45 @@ class Look(NamedTuple):
     """What a genre is told by."""
 
     text: str
-    spans: Sequence[tuple[int, int]]
+    starts: Numbers
+    """Of its sentences, in characters; like their ends."""
+    ends: Numbers
     persons: float
     """The share of sentences with an I, we or you."""
 
 
 def is_dense(text: str) -> bool:
     """Whether most letters are Hangul, Kana, Han or Thai, where fewer characters and words say as much."""
-    sample = text[:5_000]
-    return not sample.isascii() and 2 * len(_DENSE.findall(sample)) > len(_LETTER.findall(sample))
+    sample = text[:_SAMPLE_CHARACTERS]
+    if sample.isascii():
+        return False
+    classes = classes_of(sample)
+    dense = (classes & (SPACELESS | HANGUL)) > 0
+    others = (classes & (ALNUM | HANGUL | DIGIT)) == ALNUM
+    return bool(dense.sum() > others.sum())
 
 
 def is_dialogue(text: str) -> bool:
     """Whether more than half of the first lines begin with the name of a speaker and a colon."""
-    lines = [match.start() for match in _LINE.finditer(text[:100_000])]
-    return len(lines) >= 4 and 2 * sum(_SPEAKER.match(text, start) is not None for start in lines) > len(lines)
+    lines = [line for line in map(str.lstrip, text[:_LINES_CHARACTERS].split("\n")) if line]
+    return len(lines) >= _FEW_LINES and 2 * sum(map(bool, map(_SPEAKER.match, lines))) > len(lines)
 
 
-def quoted_share(text: str, spans: Sequence[tuple[int, int]]) -> float:
+def quoted_share(look: Look) -> float:
     """The share of sentences that hold a quotation mark, in an even sample of them."""
-    sample = spans[:: 1 + len(spans) // _SAMPLE]
-    return sum(_QUOTE.search(text, start, end) is not None for start, end in sample) / max(1, len(sample))
+    every = 1 + len(look.starts) // _SAMPLE
+    spans = zip(look.starts[::every].tolist(), look.ends[::every].tolist(), strict=True)
+    found = [_QUOTE.search(look.text, start, end) is not None for start, end in spans]
+    return sum(found) / max(1, len(found))
 
 
 def genre(look: Look) -> Weights:
     """The weights for choosing within one document, by what it looks like."""
     dense = is_dense(look.text)
-    sentences = len(look.spans)
+    sentences = len(look.starts)
     if is_dialogue(look.text):
         found = DIALOGUE
-    elif (
-        sentences > _STORY
-        and quoted_share(look.text, look.spans) > _STORY_QUOTES
-        and (dense or look.persons > _STORY_PERSONS)
-    ):
+    elif sentences > _STORY and (dense or look.persons > _STORY_PERSONS) and quoted_share(look) > _STORY_QUOTES:
         found = NARRATIVE
     elif sentences > _LONG:
         found = LONG

@@ -1,7 +1,10 @@
 """Which sentences of a document are prose, and which stand around it: headings, tables, code, links, references."""
 
 import re
-from collections.abc import Sequence
+from bisect import bisect_right
+from typing import NamedTuple
+
+import numpy as np
 
 from graphs.models.matrix import Flags, Numbers
 
@@ -50,74 +53,111 @@ _SIGNS = ("=>", "==", "()", "</", "{{", "}}", "|", "\t", " › ", " » ", "·", 
 _PLAIN_ENDS = frozenset(".!?。！？｡")
 _CLOSERS = frozenset("\"'”’」』")
 _ODD_STARTS = frozenset("#|`~[-*+>(")
+_REFERENCES_WORDS = 4
+_REFERENCES_STARTS = frozenset("#0123456789rRbBwWlL참参參")
 
 
-def kinds(text: str, spans: Sequence[tuple[int, int]], words: Numbers, least_words: int, suspects: Flags) -> list[int]:
-    """The kind of each sentence of a document: PROSE, SHORT (under `least_words`), APPARATUS or WORDLESS.
+class Sentences(NamedTuple):
+    """Sentences of documents whose texts stand in a row, a blank line between two."""
+
+    text: str
+    starts: Numbers
+    """In characters of the text: shape (sentences,), like the rest."""
+    ends: Numbers
+    documents: Numbers
+    """The number of the document of each."""
+    words: Numbers
+    least_words: Numbers
+    """A sentence with fewer is short."""
+    suspects: Flags
+    """Whether it has a word of websites or of reference lists."""
+
+
+def kinds(sentences: Sentences) -> Numbers:
+    """The kind of each sentence: PROSE, SHORT, APPARATUS or WORDLESS.
 
     Apparatus is what stands around the prose: headings, list markers, table rows, code, navigation, reference lists.
-    `suspects` tells which sentences have a word of websites or of reference lists.
     """
-    marked = _marked(text, spans)
-    result = []
-    in_references = False
-    for (start, end), count, suspect, mark in zip(spans, words.tolist(), suspects.tolist(), marked, strict=True):
-        if count >= 2 * least_words and not (suspect or mark or in_references) and _ends_plainly(text, start, end):
-            result.append(PROSE)
-            continue
-        if count == 0:
-            result.append(WORDLESS)
-            continue
+    text, starts, ends, _, words, least_words, suspects = sentences
+    found = np.where(words < least_words, SHORT, PROSE)
+    found[words == 0] = WORDLESS
+    marked = _marked(text, starts, ends)
+    references = _in_references(sentences)
+    found[references & (words > 0)] = APPARATUS
+    short = words < 2 * least_words
+    plain = _ends_plainly(text, ends) & ~_among(text, starts, _ODD_STARTS)
+    plain &= (ends - starts > _LONGEST_MARKER) & ~suspects & ~marked
+    titles = np.flatnonzero(plain & short)
+    plain[titles] = ~_may_be_heading(text, starts[titles], ends[titles])
+    close = (words > 0) & ~references & ~plain
+    for row in np.flatnonzero(close).tolist():
+        start, end = int(starts[row]), int(ends[row])
         sentence = text[start:end]
-        if count <= 4 and _REFERENCES.fullmatch(sentence):
-            in_references = 3 * start > len(text)
-        elif in_references and _AFTER_REFERENCES.match(sentence):
-            in_references = False
         if (
-            in_references
-            or _stands_around(sentence)
-            or (mark and _is_marked_apparatus(sentence))
-            or (suspect and _is_link_or_notice(sentence, count))
-            or (count < 2 * least_words and _is_heading(text, start, end))
+            _stands_around(sentence)
+            or (marked[row] and _is_marked_apparatus(sentence))
+            or (suspects[row] and _is_link_or_notice(sentence, int(words[row])))
+            or (short[row] and _is_heading(text, start, end))
         ):
-            result.append(APPARATUS)
-        else:
-            result.append(SHORT if count < least_words else PROSE)
-    return result
+            found[row] = APPARATUS
+    return found
 
 
-def _ends_plainly(text: str, start: int, end: int) -> bool:
-    """Whether the span begins and ends as only a sentence does."""
-    last = text[end - 1]
-    return (last in _PLAIN_ENDS or (last in _CLOSERS and text[end - 2] in _PLAIN_ENDS)) and text[
-        start
-    ] not in _ODD_STARTS
+def _among(text: str, places: Numbers, characters: frozenset[str]) -> Flags:
+    """Whether the character at each place is one of some."""
+    found = map(characters.__contains__, map(text.__getitem__, places.tolist()))
+    return np.fromiter(found, np.bool_, len(places))
 
 
-def _marked(text: str, spans: Sequence[tuple[int, int]]) -> list[bool]:
+def _ends_plainly(text: str, ends: Numbers) -> Flags:
+    """Whether what ends there ends as only a sentence does."""
+    plainly = _among(text, ends - 1, _PLAIN_ENDS)
+    others = ends[~plainly]
+    plainly[~plainly] = _among(text, others - 1, _CLOSERS) & _among(text, np.maximum(others - 2, 0), _PLAIN_ENDS)
+    return plainly
+
+
+def _may_be_heading(text: str, starts: Numbers, ends: Numbers) -> Flags:
+    """Whether the line around a sentence is short enough for a heading and ends like none."""
+    borders = np.cumsum([-1, *(len(line) + 1 for line in text.split("\n"))])  # one before the text and one behind it
+    rights = borders[np.searchsorted(borders, ends)]
+    lefts = borders[np.searchsorted(borders, starts) - 1] + 1
+    may: Flags = rights - lefts <= _LONGEST_HEADING
+    may[may] = ~_ends_plainly(text, rights[may])
+    return may
+
+
+def _in_references(sentences: Sentences) -> Flags:
+    """Whether each sentence is part of a list of references, its heading included."""
+    text, starts, ends, documents, words, *_ = sentences
+    inside = np.zeros(len(starts), np.bool_)
+    few = np.flatnonzero((words > 0) & (words <= _REFERENCES_WORDS))
+    few = few[_among(text, starts[few], _REFERENCES_STARTS)]
+    heads = [row for row in few.tolist() if _REFERENCES.fullmatch(text, int(starts[row]), int(ends[row]))]
+    for row in heads:
+        first, last = np.searchsorted(documents, documents[row] + np.arange(2)).tolist()
+        stop = row
+        if 3 * (starts[row] - starts[first]) > ends[last - 1] - starts[first]:  # not one of a table of contents
+            stop = row + 1
+            while stop < last and not (
+                words[stop] and _AFTER_REFERENCES.match(text, int(starts[stop]), int(ends[stop]))
+            ):
+                stop += 1
+        inside[row:stop] = True
+    return inside
+
+
+def _marked(text: str, starts: Numbers, ends: Numbers) -> Flags:
     """Whether each sentence has one of the signs of code, tables and trails: each is searched for in the whole text."""
-    marked = [False] * len(spans)
+    marked = np.zeros(len(starts), np.bool_)
+    begins, stops = starts.tolist(), ends.tolist()
     for sign in _SIGNS:
-        place, row = text.find(sign), 0
-        while place != -1 and row < len(spans):
-            row = _row_of(spans, place, row)
-            if row == len(spans):
-                break
-            marked[row] = marked[row] or spans[row][0] <= place
-            place = text.find(sign, max(place + 1, spans[row][1]))
+        place = text.find(sign) if all(map(text.__contains__, sign)) else -1  # looking for one character is faster
+        while place >= 0 and (row := bisect_right(stops, place)) < len(stops):
+            inside = begins[row] <= place
+            marked[row] |= inside
+            place = text.find(sign, stops[row] if inside else begins[row])
     return marked
-
-
-def _row_of(spans: Sequence[tuple[int, int]], place: int, low: int) -> int:
-    """The first sentence from `low` on that ends behind the place."""
-    high = len(spans)
-    while low < high:
-        middle = (low + high) // 2
-        if spans[middle][1] <= place:
-            low = middle + 1
-        else:
-            high = middle
-    return low
 
 
 def _stands_around(sentence: str) -> bool:

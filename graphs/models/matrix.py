@@ -9,6 +9,8 @@ Numbers = NDArray[np.int64]
 Values = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
+_TABLE_CELLS = 64  # for each number that is looked up in a table; with more of them, sorting is faster
+
 
 class Matrix(NamedTuple):
     """A sparse matrix by rows. Row i holds `values[starts[i]:starts[i + 1]]` in the columns of the same places."""
@@ -23,13 +25,10 @@ class Matrix(NamedTuple):
     """The number of columns."""
 
     @classmethod
-    def counted(cls, rows: Numbers, columns: Numbers, height: int, width: int) -> Self:
-        """How often each pair of a row and a column comes."""
-        width = max(1, width)
-        cells, counts = np.unique(rows * width + columns, return_counts=True)
-        rows, columns = np.divmod(cells, width)
+    def of_cells(cls, rows: Numbers, columns: Numbers, values: Numbers, height: int, width: int) -> Self:
+        """The matrix of cells that are ordered by row, then column, each once."""
         starts = np.searchsorted(rows, np.arange(height + 1))
-        return cls(starts.astype(np.int64), rows, columns, counts.astype(np.float64), width)
+        return cls(starts.astype(np.int64), rows, columns, values.astype(np.float64), max(1, width))
 
     def head(self, height: int) -> Self:
         """The first rows."""
@@ -74,8 +73,27 @@ class Matrix(NamedTuple):
 
     def apart(self, groups: Numbers) -> Self:
         """The matrix whose rows share a column only within their group: products stay inside the groups."""
-        cells, columns = np.unique(groups[self.rows] * self.width + self.columns, return_inverse=True)
-        return self._replace(columns=columns.astype(np.int64), width=max(1, len(cells)))
+        number = int(groups[-1]) + 1 if len(groups) else 0
+        cells = groups[self.rows] * self.width + self.columns
+        if number * self.width > _TABLE_CELLS * (len(cells) + 1):
+            taken, columns = np.unique(cells, return_inverse=True)
+        else:
+            taken, columns = numbered(cells, number * self.width)
+        return self._replace(columns=columns, width=max(1, len(taken)))
+
+    def like(self, other: Self) -> Self:
+        """The values in the columns of another matrix that has the same cells otherwise."""
+        return self._replace(columns=other.columns, width=other.width)
+
+
+def numbered(cells: Numbers, size: int) -> tuple[Numbers, Numbers]:
+    """What is among numbers below `size`, each once and in order, and which of them each is: without sorting."""
+    present = np.zeros(size, np.bool_)
+    present[cells] = True
+    taken = np.flatnonzero(present)
+    places = np.empty(size, np.int64)
+    places[taken] = np.arange(len(taken))
+    return taken, places[cells]
 
 
 def inverse_frequency(counts: Matrix) -> Values:
@@ -105,16 +123,21 @@ def overlap(counts: Matrix) -> Matrix:
 def scale(values: Values, prose: Values, groups: Numbers) -> Values:
     """Values moved so that prose reaches from 0 to 1 within each group, others cut there; 0 where all are the same.
 
-    `prose` is 1 for a sentence that is prose, else 0.
+    Each row by itself: shape (..., sentences). `prose` is 1 for a sentence that is prose, else 0; `groups` ascend.
     """
-    own = prose > 0
-    size = int(groups.max()) + 1 if len(groups) else 0
-    low, high = np.full(size, np.inf), np.full(size, -np.inf)
-    np.minimum.at(low, groups[own], values[own])
-    np.maximum.at(high, groups[own], values[own])
+    own = np.flatnonzero(prose > 0)
+    size = int(groups[-1]) + 1 if len(groups) else 0
+    shape = (*values.shape[:-1], size)
+    low, high = np.full(shape, np.inf), np.full(shape, -np.inf)
+    if len(own):
+        runs = np.flatnonzero(np.diff(groups[own], prepend=-1))
+        filled = groups[own[runs]]
+        low[..., filled] = np.minimum.reduceat(values[..., own], runs, axis=-1)
+        high[..., filled] = np.maximum.reduceat(values[..., own], runs, axis=-1)
     flat = high - low <= 1e-12 * np.abs(high)
     low, width = np.where(flat, 0.0, low), np.where(flat, 1.0, high - low)
-    return np.where(flat[groups], 0.0, np.clip((values - low[groups]) / width[groups], 0.0, 1.0))
+    moved = (values - low[..., groups]) / width[..., groups]
+    return np.where(flat[..., groups], 0.0, np.clip(moved, 0.0, 1.0))
 
 
 def _sums(places: Numbers, values: Values, size: int) -> Values:

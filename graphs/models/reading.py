@@ -2,18 +2,20 @@
 
 import re
 import zlib
-from array import array
-from collections.abc import Sequence
-from itertools import compress, pairwise
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple, Self
 
 import numpy as np
 
+from graphs.models.forms import forms_of
+from graphs.models.lengths import count_all, pieces
 from graphs.models.matrix import Flags, Matrix, Numbers
-from graphs.text.words import BREAK, count_words, terms_of, word_forms
+from graphs.models.pairs import key_of, pairs_of
+from graphs.text.words import BREAK, fold, folded_forms, is_hangul, is_spaceless, joined, terms_of
 
-PIECE_CHARACTERS = 100_000  # read at once: some milliseconds in which no other thread of Python runs
 REMEMBERED_FORMS = 1 << 18  # of words
+KEPT_FACTS = 1 << 16  # of words, some 20 MB
 MOST_TERMS = 1 << 20  # later ones share a number by their checksum: hostile text has no end of new words
 
 _PERSONS = frozenset(
@@ -29,13 +31,10 @@ _SUSPECTS = frozenset(
     etext ebook gutenberg typeset
     """.split()
 )
-_SUSPECT_PARTS = re.compile("doi|arxiv|isbn|전재|저작권|로그인|구독|바로가기")
+_SUSPECT_PARTS = re.compile("doi|arxiv|isbn")
+_DENSE_SUSPECTS = ("전재", "저작권", "로그인", "구독", "바로가기")
 
 _PERSON, _NUMBER, _SUSPECT = 1, 2, 4
-_SPACE, _ALNUM = 1, 2
-_CLASSES = np.array(
-    [_SPACE if chr(code).isspace() else _ALNUM * chr(code).isalnum() for code in range(128)], dtype=np.uint8
-)
 
 # Typography that means the same to terms and words as a character of ASCII, and makes much English text not ASCII.
 _TYPOGRAPHY = {"“": '"', "”": '"', "‘": '"', "’": "'", "–": "-", "—": "-", "…": '"', "•": "*", "\u00a0": " "}
@@ -60,38 +59,146 @@ class Reading(NamedTuple):
         return type(self)(counts.head(height), words[:height], persons[:height], numbers[:height], suspects[:height])
 
 
-class _Forms(dict[str, int]):
-    """The number of each word as it stands there; `BREAK` is 0. Knows the terms and flags of each."""
+class _Terms(dict[str | int, int]):
+    """The number of each term, as they first come: of words, and of pairs by their keys."""
 
-    def __init__(self, terms: dict[str, int], *, ascii: bool) -> None:
-        self._known, self._ascii = terms, ascii
+    def numbers(self, terms: Sequence[str | int]) -> Numbers:
+        """Return the number of each term."""
+        new = [term for term in dict.fromkeys(terms) if term not in self]
+        self.update(zip(new, range(len(self), MOST_TERMS), strict=False))
+        return np.fromiter(map(self.__getitem__, terms), np.int64, len(terms))
+
+    def __missing__(self, term: str | int) -> int:
+        return zlib.crc32(str(term).encode("utf-8", "surrogatepass")) % MOST_TERMS
+
+
+class _Facts(dict[str, tuple[int, tuple[str | int, ...]]]):
+    """Flags and terms of words, kept from batch to batch; threads may share it."""
+
+    def __init__(self, *, ascii: bool) -> None:
+        self._ascii = ascii
+
+    def __missing__(self, form: str) -> tuple[int, tuple[str | int, ...]]:
+        if len(self) >= KEPT_FACTS:
+            self.clear()
+        bare = form.strip(".,'") if self._ascii else form  # they are never part of a term there
+        terms = terms_of(bare, ascii=self._ascii)
+        is_dense = not self._ascii and (is_hangul(form[0]) or is_spaceless(form[0]))
+        facts = self[form] = _flags(bare), tuple(map(key_of, terms) if is_dense else terms)
+        return facts
+
+
+_FACTS = {ascii: _Facts(ascii=ascii) for ascii in (False, True)}
+
+
+class _Forms(dict[str, int]):
+    """The number of each word as it stands there; `BREAK` is 0. Knows flags and terms of each."""
+
+    def __init__(self, terms: _Terms, facts: _Facts) -> None:
+        self._known, self._facts = terms, facts
         self.clear()
 
     def clear(self) -> None:
         """Forget the words; terms keep their numbers."""
         super().clear()
         self[BREAK] = 0
-        self.first, self.terms, self.flags = array("q", (0, 0)), array("q"), array("b", (0,))
+        self.flags, self.sizes, self.firsts = np.zeros((3, 1), np.int64)
+        self.terms = np.zeros(0, np.int64)
 
-    def __missing__(self, form: str) -> int:
-        bare = form.strip(".,'")
-        if bare != form:  # they are never part of a term there
-            number = self[form] = self[bare]
-            return number
-        number = self[form] = len(self.flags)
-        self.terms.extend(map(self._number, terms_of(form, ascii=self._ascii)))
-        self.first.append(len(self.terms))
-        self.flags.append(_flags(form))
-        return number
+    def numbers(self, distinct: Sequence[str]) -> Numbers:
+        """Return the number of each word; of the new ones, look up flags, how many terms, where the first is, all."""
+        new = [form for form in distinct if form not in self]
+        if new:
+            self.update(zip(new, range(len(self), len(self) + len(new)), strict=True))
+            flags, terms = zip(*map(self._facts.__getitem__, new), strict=True)
+            sizes = np.fromiter(map(len, terms), np.int64, len(terms))
+            self.firsts = np.concatenate([self.firsts, len(self.terms) + np.cumsum(sizes) - sizes])
+            self.flags = np.concatenate([self.flags, flags])
+            self.sizes = np.concatenate([self.sizes, sizes])
+            self.terms = np.concatenate([self.terms, self._known.numbers(list(chain.from_iterable(terms)))])
+        return np.fromiter(map(self.__getitem__, distinct), np.int64, len(distinct))
 
-    def _number(self, term: str) -> int:
-        number = self._known.get(term)
-        if number is None:
-            number = len(self._known)
-            if number >= MOST_TERMS:
-                return zlib.crc32(term.encode("utf-8", "surrogatepass")) % MOST_TERMS
-            self._known[term] = number
-        return number
+
+class _Reader:
+    """Reads the sentences piece by piece."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        height = len(texts)
+        self.persons, self.numbers, self.suspects = (np.zeros(height, np.int64) for _ in range(3))
+        self._texts = texts
+        self._plain = np.fromiter(map(str.isascii, texts), np.bool_, height)
+        self._terms = _Terms()
+        self._forms = {ascii: _Forms(self._terms, _FACTS[ascii]) for ascii in (False, True)}
+        empty = np.zeros(0, np.int64)
+        self._cells = [(empty, empty, empty)]
+        self._rows: list[Numbers] = []
+        self._columns: list[Numbers] = []
+
+    def counts(self) -> Matrix:
+        """How often each term stands in each sentence that was read."""
+        rows, columns, counts = map(np.concatenate, zip(*self._cells, strict=True))
+        return Matrix.of_cells(rows, columns, counts, len(self._texts), len(self._terms))
+
+    def read(self, first: int, last: int) -> None:
+        """Read the sentences from one number to another."""
+        texts = self._texts[first:last]
+        for ascii, read in ((True, self._read_plain), (False, self._read_others)):
+            own = np.flatnonzero(self._plain[first:last] == ascii)
+            if len(own) == len(texts):
+                read(texts, own + first)
+            elif len(own):
+                read([texts[place] for place in own.tolist()], own + first)
+        self._count(first, last)
+
+    def _read_plain(self, texts: Sequence[str], own: Numbers) -> None:
+        """Read sentences in ASCII; `own` are their numbers."""
+        distinct, words = forms_of(texts)
+        known = self._forms[True]
+        self._read_words(known.numbers(distinct)[words], known, own)
+
+    def _read_others(self, texts: Sequence[str], own: Numbers) -> None:
+        """Read sentences with other characters."""
+        rest = folded = fold(joined(texts))
+        found = pairs_of(folded)
+        if found:
+            place = own[np.cumsum(found.codes == 0)]
+            self._rows.append(place[found.places])
+            self._columns.append(self._terms.numbers(found.keys.tolist())[found.inverse])
+            for sign in chain.from_iterable(_places(folded, part) for part in _DENSE_SUSPECTS):
+                self.suspects[place[sign]] += 1
+            rest = " ".join(found.rest.split())
+        words = folded_forms(rest)
+        known = self._forms[False]
+        known.numbers(list(dict.fromkeys(words)))
+        self._read_words(np.fromiter(map(known.__getitem__, words), np.int64, len(words)), known, own)
+
+    def _read_words(self, codes: Numbers, known: _Forms, own: Numbers) -> None:
+        place = np.repeat(own, np.diff(np.flatnonzero(codes == 0), prepend=0, append=len(codes)))
+        flags = known.flags[codes]
+        telling = np.flatnonzero(flags)
+        for flag, counted in ((_PERSON, self.persons), (_NUMBER, self.numbers), (_SUSPECT, self.suspects)):
+            np.add.at(counted, place[telling[(flags[telling] & flag) > 0]], 1)
+        sizes = known.sizes[codes]
+        one, more = np.flatnonzero(sizes == 1), np.flatnonzero(sizes > 1)  # "e.g." is two
+        sizes, firsts = sizes[more], known.firsts[codes[more]]
+        ends = np.cumsum(sizes)
+        several = np.repeat(firsts - ends + sizes, sizes) + np.arange(int(sizes.sum()))
+        self._rows += [place[one], np.repeat(place[more], sizes)]
+        self._columns += [known.terms[known.firsts[codes[one]]], known.terms[several]]
+        if len(known) > REMEMBERED_FORMS:
+            known.clear()
+
+    def _count(self, first: int, last: int) -> None:
+        """Order what was read since the last time, and count what is the same."""
+        width = len(self._terms) + 1
+        cells = (np.concatenate(self._rows) - first) * width + np.concatenate(self._columns)
+        self._rows, self._columns = [], []
+        if (last - first) * width < 1 << 31:
+            cells = cells.astype(np.int32)  # sorted in half the time
+        cells.sort()
+        starts = np.flatnonzero(np.diff(cells, prepend=-1))
+        rows, columns = np.divmod(cells[starts].astype(np.int64), width)
+        self._cells.append((rows + first, columns, np.diff(starts, append=len(cells))))
 
 
 def simplified(text: str) -> str:
@@ -104,34 +211,10 @@ def simplified(text: str) -> str:
 
 def read(texts: Sequence[str]) -> Reading:
     """Read the sentences of a batch. Takes some 40 ms for a megabyte of English."""
-    terms: dict[str, int] = {}
-    forms = {ascii: _Forms(terms, ascii=ascii) for ascii in (False, True)}
-    plain = np.fromiter(map(str.isascii, texts), bool, len(texts))
-    persons, numbers, suspects = (np.zeros(len(texts), np.int64) for _ in range(3))
-    rows, columns = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
-    for first, last in _pieces(texts):
-        for ascii in (False, True):
-            own = np.flatnonzero(plain[first:last] == ascii) + first
-            if not len(own):
-                continue
-            known = forms[ascii]
-            words = word_forms([texts[place] for place in own.tolist()], ascii=ascii)
-            codes = np.fromiter(map(known.__getitem__, words), np.int64, len(words))
-            place = np.cumsum(codes == 0)
-            flags = np.frombuffer(known.flags, np.int8)[codes]
-            for flag, counted in ((_PERSON, persons), (_NUMBER, numbers), (_SUSPECT, suspects)):
-                counted[own] = np.bincount(place[(flags & flag) > 0], minlength=len(own))
-            begins = np.frombuffer(known.first, np.int64)
-            sizes = np.diff(begins)[codes]
-            ends = np.cumsum(sizes)
-            cells = np.arange(int(sizes.sum())) + np.repeat(begins[codes] - ends + sizes, sizes)
-            rows.append(np.repeat(own[place], sizes))
-            columns.append(np.frombuffer(known.terms, np.int64)[cells])
-            del begins  # a view: the array could not grow
-            if len(known) > REMEMBERED_FORMS:
-                known.clear()
-    counts = Matrix.counted(np.concatenate(rows), np.concatenate(columns), len(texts), len(terms))
-    return Reading(counts, _count_all(texts, plain), persons, numbers, suspects > 0)
+    reader = _Reader(texts)
+    for first, last in pieces(texts):
+        reader.read(first, last)
+    return Reading(reader.counts(), count_all(texts), reader.persons, reader.numbers, reader.suspects > 0)
 
 
 def _flags(form: str) -> int:
@@ -143,28 +226,9 @@ def _flags(form: str) -> int:
     return _SUSPECT * (form in _SUSPECTS if is_plain else _SUSPECT_PARTS.search(form) is not None)
 
 
-def _pieces(texts: Sequence[str]) -> list[tuple[int, int]]:
-    """Runs of sentences, as first and last, that have together about `PIECE_CHARACTERS`."""
-    ends = np.cumsum([len(text) for text in texts]) if texts else np.zeros(0, np.int64)
-    bounds = np.flatnonzero(np.diff(ends // PIECE_CHARACTERS, prepend=0))
-    edges = sorted({0, *bounds.tolist(), len(texts)})
-    return list(pairwise(edges))
-
-
-def _count_all(texts: Sequence[str], plain: Flags) -> Numbers:
-    """`count_words` of each sentence; those in ASCII, which are most, without a call for each."""
-    counted = np.zeros(len(texts), np.int64)
-    for place in np.flatnonzero(~plain).tolist():
-        counted[place] = count_words(texts[place])
-    for first, last in _pieces(texts):
-        own = np.flatnonzero(plain[first:last]) + first
-        piece = list(compress(texts[first:last], plain[first:last]))
-        classes = _CLASSES[np.frombuffer(" ".join(piece).encode(), np.uint8)]
-        is_space = classes == _SPACE
-        # A word is a run between white space that has a letter or digit: take the first such of each run.
-        telling = np.flatnonzero(classes == _ALNUM)
-        runs = np.cumsum(is_space)[telling]
-        heads = telling[np.flatnonzero(np.diff(runs, prepend=-1))]
-        ends = np.cumsum([len(text) + 1 for text in piece]) if piece else np.zeros(0, np.int64)
-        counted[own] += np.bincount(np.searchsorted(ends, heads, side="right"), minlength=len(own))[: len(own)]
-    return counted
+def _places(text: str, part: str) -> Iterator[int]:
+    """Yield where a part stands in a text."""
+    place = text.find(part)
+    while place >= 0:
+        yield place
+        place = text.find(part, place + len(part))

@@ -22,6 +22,7 @@ from graphs.summarize.state import (
     Usage,
     add_usage,
 )
+from graphs.summarize.writing import Writing
 
 __all__ = [
     "CHUNK_TOKENS",
@@ -42,6 +43,7 @@ __all__ = [
     "StepReport",
     "Summary",
     "Usage",
+    "Writing",
     "add_usage",
     "builder",
     "context_of",

@@ -110,6 +110,7 @@ async def _refine_by_pieces(
         so_far = [(result_of(step, written), written.answer)] if written else below
         piece: Step = {**smaller, "words": step["words"], "source_words": step["source_words"]}
         piece["is_summary"] = step["is_summary"] and piece["end"] == step["end"]
+        piece["is_final"] = step.get("is_final", False) and piece["end"] == step["end"]
         answered = await answer_step(piece, so_far, context, tally, halvings)
         if not (context.focus and says_nothing_relevant(answered.answer.text)):
             written = answered
@@ -168,7 +169,7 @@ def _smaller(step: Step, share: float, start: int, end: int) -> Step:
     smaller["start"], smaller["end"] = start, end
     smaller["words"] = max(1, round(step["words"] * max(share, 0.5)))
     smaller["source_words"] = max(1, round(step["source_words"] * share))
-    smaller["is_summary"] = False
+    smaller["is_summary"] = smaller["is_final"] = False
     return smaller
 
 

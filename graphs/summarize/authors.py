@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from itertools import groupby, pairwise
 from typing import Any, NamedTuple, Protocol
 
@@ -15,6 +16,7 @@ from graphs.models.failures import AnswerCut, AnswerEmpty, AnswerTooLong, NeedsL
 from graphs.models.spending import Bill, Bound, Spending
 from graphs.summarize import prompts
 from graphs.summarize.state import Cited, Documents, Result, Step
+from graphs.summarize.writing import Pen, Show, Writing
 from graphs.text.sentences import split_sentences
 from graphs.text.tokens import count_messages, token_counter
 from graphs.text.words import count_words
@@ -62,6 +64,10 @@ class Question(NamedTuple):
 Below = Sequence[tuple[Result, Answer]]
 
 
+def show_nobody(writing: Writing) -> None:
+    """Do nothing: nobody watches a summary being written."""
+
+
 class Author(Protocol):
     """Turns the steps of a plan into calls of one model."""
 
@@ -82,11 +88,20 @@ class Author(Protocol):
 class ChatAuthor:
     """Writes prompts for a chat model."""
 
-    def __init__(self, chat: ChatModel, documents: Documents, *, wishes: prompts.Wishes, payer: Payer) -> None:
+    def __init__(
+        self,
+        chat: ChatModel,
+        documents: Documents,
+        *,
+        wishes: prompts.Wishes,
+        payer: Payer,
+        show: Show = show_nobody,
+    ) -> None:
         self._chat = chat
         self._documents = documents
         self._wishes = wishes
         self._payer = payer
+        self._show = show
 
     @property
     def weaknesses(self) -> Mapping[str, str]:
@@ -129,6 +144,7 @@ class ChatAuthor:
     def question_about(self, messages: Messages, step: Step, most_tokens: int) -> Question:
         """Return a question about what a step gave, with room for an answer of so many tokens."""
         about: Step = {**step, "id": "", "max_tokens": most_tokens, "source_words": UNBOUNDED_WORDS}
+        about["is_final"] = False
         return self._question(messages, self._counted(about, messages), [])
 
     def _merge(self, step: Step, below: Below) -> Question:
@@ -185,6 +201,7 @@ class ChatAuthor:
     def _call(self, messages: Messages, step: Step) -> Call:
         facts = self._chat.facts
         bill = Bill()
+        pen = Pen(step, self._show) if step.get("is_final") else None
 
         def most_tokens(room: int) -> int:
             return max(step["max_tokens"], min(room * step["max_tokens"], facts.window_tokens - step["prompt_tokens"]))
@@ -195,23 +212,9 @@ class ChatAuthor:
         async def perform(room: int) -> Answer:
             if room > 1 and most_tokens(room) == most_tokens(room // 2):
                 raise AnswerCut  # the window has no more room
-            answer = await self._chat.ask(messages, most_tokens(room), bill)
-            if len(answer.text) > LONGEST_TOKEN * step["max_tokens"]:
-                raise AnswerTooLong
-            if count_words(read_marks(answer.text).text) > max(
-                ANSWER_FLOOR_WORDS, LONGEST_ANSWER * step["source_words"]
-            ):
-                raise AnswerTooLong
-            # The room is for what a model thinks: a longer text would not fit where the plan has put it. Nor would that
-            # of a server that keeps to no limit, whatever it states.
-            counter = token_counter(facts.name)
-            may_be_long = counter.exact or answer.completion_tokens > step["max_tokens"]
-            if (
-                may_be_long
-                and len(answer.text.encode()) > step["max_tokens"]  # no token is shorter than a byte
-                and counter.count([answer.text])[0] > step["max_tokens"]
-            ):
-                raise AnswerTooLong
+            with pen.writing() if pen else nullcontext() as hear:
+                answer = await self._chat.ask(messages, most_tokens(room), bill, hear)
+                _check_length(answer, step, facts)
             return answer
 
         return self._payer.call(
@@ -304,6 +307,24 @@ class ExtractiveAuthor:
                 texts = [(document.id, document.text) for document in self._documents]
                 self._index = await asyncio.to_thread(BatchIndex.build, texts, focus=self._wishes.focus)
             return self._index
+
+
+def _check_length(answer: Answer, step: Step, facts: ModelFacts) -> None:
+    """Raise `AnswerTooLong` for what is no summary of a step's material."""
+    if len(answer.text) > LONGEST_TOKEN * step["max_tokens"]:
+        raise AnswerTooLong
+    if count_words(read_marks(answer.text).text) > max(ANSWER_FLOOR_WORDS, LONGEST_ANSWER * step["source_words"]):
+        raise AnswerTooLong
+    # The room is for what a model thinks: a longer text would not fit where the plan has put it. Nor would that of a
+    # server that keeps to no limit, whatever it states.
+    counter = token_counter(facts.name)
+    may_be_long = counter.exact or answer.completion_tokens > step["max_tokens"]
+    if (
+        may_be_long
+        and len(answer.text.encode()) > step["max_tokens"]  # no token is shorter than a byte
+        and counter.count([answer.text])[0] > step["max_tokens"]
+    ):
+        raise AnswerTooLong
 
 
 def given_call(answer: Answer) -> dict[str, Any]:

@@ -17,8 +17,9 @@ from graphs.models.catalog import EMBEDDED, ModelFacts, Price, model_facts
 from graphs.models.chat import ChatModel
 from graphs.models.spending import Bound, Spending
 from graphs.summarize import prompts
-from graphs.summarize.authors import Author, ChatAuthor, ExtractiveAuthor, Payer
+from graphs.summarize.authors import Author, ChatAuthor, ExtractiveAuthor, Payer, show_nobody
 from graphs.summarize.state import Documents, StepReport
+from graphs.summarize.writing import Show
 
 CHUNK_TOKENS = 3_000  # of a chunk: large enough for context, small enough that a model reads all of it with care
 SECTION_STEPS = 100  # Sends in one superstep: LangGraph's cost grows with the square of their number
@@ -171,6 +172,8 @@ class Context(Options):
     chat: SkipJsonSchema[Annotated[Callable[[ModelFacts], ChatModel] | None, SkipValidation]] = None
     """Opens a chat model; by default from OPENAI_API_KEY and OPENAI_BASE_URL."""
     report: SkipJsonSchema[Annotated[Callable[[StepReport], Awaitable[None] | None], SkipValidation]] = ignore_report
+    show: SkipJsonSchema[Annotated[Show, SkipValidation]] = show_nobody
+    """Is handed each final summary that a language model begins to write: the batch's, else each document's."""
     owner: SkipJsonSchema[str] = ""
     """Whose ledger entries this run may use."""
     run: SkipJsonSchema[str] = ""
@@ -213,7 +216,7 @@ class Context(Options):
         """Who formulates the calls of this run."""
         if self.facts.provider == "embedded":
             return ExtractiveAuthor(self.documents, wishes=self.wishes, payer=self._payer)
-        return ChatAuthor(self._chat_model, self.documents, wishes=self.wishes, payer=self._payer)
+        return ChatAuthor(self._chat_model, self.documents, wishes=self.wishes, payer=self._payer, show=self.show)
 
     @cached_property
     def desk(self) -> Desk:

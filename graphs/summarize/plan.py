@@ -90,6 +90,7 @@ class _Planner:
                 final = tops[0]["id"] if len(tops) == 1 else self._merge_across(tops, planned, read)
                 self.steps[final]["is_summary"] = True
                 variants = self._variants(final)
+        self._mark_finals([final] if final else [document["top"] for document in planned if document["top"]])
         finals = {final, *variants}
         sections = sections_of(self.steps, finals, whole=self.bounds.reading == "refine")
         plan = Plan(
@@ -103,6 +104,11 @@ class _Planner:
         if self.options.facets:
             self._add_facets(plan)
         return plan
+
+    def _mark_finals(self, ids: Sequence[str]) -> None:
+        """Mark the steps whose answers people watch being written: not a report's end, which is put together first."""
+        for step in map(self.steps.__getitem__, ids):
+            step["is_final"] = step["document"] is not None or self.options.style != "report"
 
     def _add_facets(self, plan: Plan) -> None:
         """Plan the calls beside those of the summaries."""

@@ -81,6 +81,7 @@ class Step(TypedDict):
     is_summary: bool  # of a document or the batch, not a partial on the way there
     is_numbered: bool  # the sentences of its chunk have numbers to cite
     variant: int  # of the batch's summary, from 0
+    is_final: NotRequired[bool]  # its answer is the summary that the run is about: it is shown while it is written
 
 
 class DocumentPlan(TypedDict):

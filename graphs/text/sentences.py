@@ -15,24 +15,20 @@ _WINDOW_CHARACTERS = 800
 _ASCII_WINDOW_CHARACTERS = LONGEST_CHARACTERS
 
 _ENCODED_CHARACTERS = 1_000_000  # at once: no other thread of Python runs meanwhile
+_COPIED_CHARACTERS = 100_000
 
 _WRAP_CHARACTERS = 160  # no hard-wrapped text has longer lines: such a line is a paragraph of its own
 _FULL_LINE = 0.8  # a line is wrapped when the next word would have made it longer than this share of the usual width
 _NARROW = 40  # narrower columns are verse, addresses and lists; wide characters take two columns
 _FIRST_WORD = 12  # characters of the next word that count, so that one URL does not make every line look full
 
-_LINE = re.compile(r"\S[^\n]*")
 _SPACE = re.compile(r"\s")
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_WIDE_SPACE = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000](?=[.])")  # sentencex panics at "C\u00a0."
 _FENCE = re.compile(r"```|~~~")
-_HEADING_OR_RULE = r"#{1,6}\s|[-=_*~]{3,}[ \t]*$"
-_LONE_LINE = re.compile(
-    _HEADING_OR_RULE + r"|\|"  # table row
-    r"|[^\n|]*\|[^\n|]*\|"
-    r"|[^\n\t]*\S[ \t]*\t[^\n\t]*\S\t",
-    re.MULTILINE,
-)
-_LONE_LINE_WITHOUT_TABLES = re.compile(_HEADING_OR_RULE, re.MULTILINE)
+_HEADS = frozenset("#-=_*~")  # how a heading or a rule may begin
+_HEADING_OR_RULE = re.compile(r"#{1,6}\s|[-=_*~]{3,}[ \t]*$", re.MULTILINE)
+_COLUMNS = re.compile(r"[^\n\t]*\S[ \t]*\t[^\n\t]*\S\t")
 _ITEM = re.compile(
     r"[-*+•‣◦▪▫●○◎■□◆◇▶▷►※∙·–—][ \t]"
     r"|\(?(?:\d{1,3}|[A-Za-z]|[ivx]{1,4}|[가나다라마바사아자차카타파하])[.)][ \t]"
@@ -72,8 +68,11 @@ def _plain(text: str) -> str:
     for separator in "\v\f\x85\u2028\u2029":
         if separator in text:
             text = text.replace(separator, "\n")
+    if text.isascii():
+        return text
+    text = _WIDE_SPACE.sub(" ", text)
     try:
-        for start in range(0, 0 if text.isascii() else len(text), _ENCODED_CHARACTERS):
+        for start in range(0, len(text), _ENCODED_CHARACTERS):
             text[start : start + _ENCODED_CHARACTERS].encode()
     except UnicodeEncodeError:
         text = _SURROGATE.sub("\ufffd", text)
@@ -84,26 +83,41 @@ def _blocks(plain: str) -> Iterator[tuple[int, int]]:
     """Spans that no sentence crosses: paragraphs with their wrapped lines, and the lines that stand alone."""
     lines: list[tuple[int, int]] = []
     fenced = False
-    # Looking for the columns of a table takes reading every line to its end.
-    lone = _LONE_LINE if "|" in plain or "\t" in plain else _LONE_LINE_WITHOUT_TABLES
-    for match in _LINE.finditer(plain):
-        start, end = match.span()
-        if lines and plain.find("\n", lines[-1][1] + 1, start) != -1:
-            yield from _paragraph_blocks(plain, lines, lone)
+    tables = "|" in plain or "\t" in plain
+    for start, end in _line_spans(plain):
+        if start == end:  # blank
+            yield from _paragraph_blocks(plain, lines, tables=tables)
             lines = []
-        if plain[start] in "`~" and _FENCE.match(plain, start):
+        elif plain[start] in "`~" and _FENCE.match(plain, start):
             fenced = not fenced
-            yield from _paragraph_blocks(plain, lines, lone)
+            yield from _paragraph_blocks(plain, lines, tables=tables)
             lines = []
             yield start, end
         elif fenced:
             yield start, end
         else:
             lines.append((start, end))
-    yield from _paragraph_blocks(plain, lines, lone)
+    yield from _paragraph_blocks(plain, lines, tables=tables)
 
 
-def _paragraph_blocks(plain: str, lines: list[tuple[int, int]], lone: re.Pattern[str]) -> Iterator[tuple[int, int]]:
+def _line_spans(plain: str) -> Iterator[tuple[int, int]]:
+    """Yield each line from its first character that is no white space; empty spans for blank ones."""
+    end = -1
+    for line in _lines(plain):
+        start, end = end + 1, end + 1 + len(line)
+        yield end - len(line.lstrip()) if line and line[0].isspace() else start, end
+
+
+def _lines(plain: str) -> Iterator[str]:
+    """Yield the lines without their ends, of which few at a time are in memory."""
+    start = 0
+    while (stop := plain.find("\n", start + _COPIED_CHARACTERS)) >= 0:
+        yield from plain[start:stop].split("\n")
+        start = stop + 1
+    yield from plain[start:].split("\n")
+
+
+def _paragraph_blocks(plain: str, lines: list[tuple[int, int]], *, tables: bool) -> Iterator[tuple[int, int]]:
     """Cut lines without a blank one between them where one ends and the next does not run on."""
     if len(lines) < 2:
         yield from lines
@@ -111,14 +125,27 @@ def _paragraph_blocks(plain: str, lines: list[tuple[int, int]], lone: re.Pattern
     # Not the longest line: one URL or one unwrapped paragraph would make every other line look short.
     width = sorted(end - start for start, end in lines)[3 * len(lines) // 4]
     block_start, previous_start, previous_end = lines[0][0], *lines[0]
-    alone = lone.match(plain, previous_start) is not None
+    alone = _is_alone(plain, *lines[0], tables=tables)
     for start, end in lines[1:]:
-        previous_alone, alone = alone, lone.match(plain, start) is not None
+        previous_alone, alone = alone, _is_alone(plain, start, end, tables=tables)
         if previous_alone or alone or not _runs_on(plain, previous_start, previous_end, start, width):
             yield block_start, previous_end
             block_start = start
         previous_start, previous_end = start, end
     yield block_start, previous_end
+
+
+def _is_alone(plain: str, start: int, end: int, *, tables: bool) -> bool:
+    """Whether a line is a heading, a rule or a row of a table, whatever stands around it."""
+    if plain[start] in _HEADS and _HEADING_OR_RULE.match(plain, start):
+        return True
+    if not tables:
+        return False
+    return (
+        plain[start] == "|"
+        or plain.count("|", start, end) > 1
+        or (plain.count("\t", start, end) > 1 and _COLUMNS.match(plain, start) is not None)
+    )
 
 
 def _runs_on(plain: str, previous_start: int, previous_end: int, start: int, width: int) -> bool:
@@ -170,12 +197,11 @@ def _cut(plain: str, start: int, end: int, language: str) -> Iterator[tuple[int,
         window_characters = 0
         for piece in pieces:
             begin, position = position, position + len(piece)
-            trimmed = piece.rstrip()
-            if not trimmed:
+            until = begin + len(piece.rstrip())
+            if begin == until:
                 continue
-            until = begin + len(trimmed)
-            if trimmed[0].isspace():
-                begin = until - len(trimmed.lstrip())
+            if piece[0].isspace():
+                begin = position - len(piece.lstrip())
             if right < 0:
                 left = begin
             elif not (opens and _is_marker(plain, left, right)) and not (
@@ -201,7 +227,9 @@ def _reports(plain: str, quoted: int, start: int) -> bool:
     """Whether what starts here goes on behind the quotation that ends at `quoted`: `"…했다."고 말했다` and
     `「…。」と言った` are one sentence each.
     """
-    return (quoted == start and plain[start].isalpha()) or _QUOTATIVE.match(plain, start) is not None
+    if quoted == start and plain[start].isalpha():
+        return True
+    return plain[start] in "이라하" and _QUOTATIVE.match(plain, start) is not None
 
 
 def _segment(language: str, window: str) -> list[str]:

@@ -31,11 +31,13 @@ BREAK = "\0"
 """Stands between texts whose terms are read at once: no part of a word, it changes no form beside it."""
 
 # What no ASCII term holds becomes a space: translating and splitting takes half the time of the pattern.
-_NO_TERM_ASCII = {
-    code: " " for code in range(128) if not chr(code).isalnum() and chr(code) not in ".,'" and chr(code) != BREAK
-}
+_ASCII_FORMS = bytes(
+    ord(chr(code).lower()) if chr(code).isalnum() or chr(code) in ".,'" + BREAK else ord(" ") for code in range(128)
+) + bytes(128)
 _FORM = re.compile(f"{_TERM.pattern}|{BREAK}")
 _BIGRAM_RUN = re.compile(f"[{SPACELESS}{HANGUL}]")
+_SPACELESS = re.compile(f"[{SPACELESS}]")
+_HANGUL = re.compile(f"[{HANGUL}]")
 
 STOP_WORDS = frozenset(
     """
@@ -69,6 +71,16 @@ def count_words(text: str) -> int:
     return len(words) + sum((len(run) - 1) // 2 for run in words if run)
 
 
+def is_spaceless(character: str) -> bool:
+    """Whether a character is of a script that is written without spaces."""
+    return _SPACELESS.match(character) is not None
+
+
+def is_hangul(character: str) -> bool:
+    """Whether a character is Korean, a syllable or a part of one."""
+    return _HANGUL.match(character) is not None
+
+
 def terms(text: str) -> list[str]:
     """The terms of `text` in order, repeated ones included, as TF-IDF takes them.
 
@@ -80,7 +92,7 @@ def terms(text: str) -> list[str]:
     if text.isascii():
         found = _ASCII_TERM.findall(text.lower())
         return [_stem(term) for term in found if term not in STOP_WORDS]
-    return [term for form in _TERM.findall(_fold(text)) for term in _terms_of(form)]
+    return [term for form in _TERM.findall(fold(text)) for term in _terms_of(form)]
 
 
 def word_forms(texts: Sequence[str], *, ascii: bool) -> list[str]:
@@ -89,11 +101,26 @@ def word_forms(texts: Sequence[str], *, ascii: bool) -> list[str]:
     `terms_of` makes a word's terms; in order, they are what `terms` returns for the text. This runs at the speed of C
     and leaves little to do for a word seen before. The texts must either all be ASCII or none of them.
     """
+    return ascii_forms(texts).decode().split() if ascii else folded_forms(fold(joined(texts)))
+
+
+def ascii_forms(texts: Sequence[str]) -> bytes:
+    """The words of several texts that are ASCII, in lower case, with spaces for all that is part of none."""
+    return joined(texts).encode().translate(_ASCII_FORMS)
+
+
+def joined(texts: Sequence[str]) -> str:
+    """The texts with one `BREAK` between each two; those that they hold are spaces."""
     space = f" {BREAK} "
-    joined = space.join(texts)
-    if joined.count(BREAK) >= len(texts):  # some text has its own, which parts words like white space
-        joined = space.join(text.replace(BREAK, " ") for text in texts)
-    return joined.lower().translate(_NO_TERM_ASCII).split() if ascii else _FORM.findall(_fold(joined))
+    whole = space.join(texts)
+    if whole.count(BREAK) >= len(texts):  # some text has its own, which parts words like white space
+        whole = space.join(text.replace(BREAK, " ") for text in texts)
+    return whole
+
+
+def folded_forms(text: str) -> list[str]:
+    """What `word_forms` returns, of a text that is joined and folded."""
+    return _FORM.findall(text)
 
 
 def terms_of(form: str, *, ascii: bool) -> list[str]:
@@ -109,7 +136,8 @@ def _terms_of(form: str) -> list[str]:
     return [] if form in STOP_WORDS else [_stem(form)]
 
 
-def _fold(text: str) -> str:
+def fold(text: str) -> str:
+    """The text with compatibility forms folded (NFKC), in lower case, with one kind of apostrophe."""
     return unicodedata.normalize("NFKC", text).lower().replace("\u2019", "'")
 
 

@@ -67,6 +67,7 @@ def test_every_operation_says_what_it_does(document: Json) -> None:
         assert operation["tags"], name
     ids = [operation["operationId"] for operation in found.values()]
     assert len(ids) == len(set(ids))
+    assert {"create_run", "get_run", "wait_for_run", "delete_run", "create_plan"} <= set(ids)  # a client's functions
     described = {tag["name"] for tag in document["tags"] if tag["description"]}
     assert {tag for operation in found.values() for tag in operation["tags"]} == described
 
@@ -116,6 +117,26 @@ def test_every_example_is_valid(document: Json) -> None:
     assert told > 20
 
 
+def test_a_generated_client_reads_what_comes_unasked(document: Json, client: httpx.Client) -> None:
+    """It takes the first form of an answer that it knows, and asks for none."""
+    path = "/v1/runs/{run_id}/summary"
+    first = next(iter(document["paths"][path]["get"]["responses"]["200"]["content"]))
+    id = client.post("/v1/runs", json={"documents": [{"text": ENGLISH}]}, headers=WAIT).json()["id"]
+    assert client.get(path.replace("{run_id}", id)).headers["Content-Type"].startswith(first)
+
+
+def test_a_generated_client_may_leave_out_what_is_not_required(document: Json) -> None:
+    """It sends nothing for a body that is left out only where that is no `null`, and knows what may be left out of an
+    operation whose body has two forms only where there is something.
+    """
+    for name, operation in operations(document):
+        body = operation.get("requestBody", {"content": {}})
+        for content in body["content"].values():
+            assert "anyOf" not in content["schema"], name
+        optional = [parameter for parameter in operation.get("parameters", []) if not parameter["required"]]
+        assert len(body["content"]) < 2 or (body["required"] and optional), name
+
+
 def test_the_example_is_accepted_as_it_is(client: httpx.Client, document: Json) -> None:
     (example,) = document["components"]["schemas"]["BatchIn"]["examples"]
     for path in ("/v1/runs", "/v1/plans"):
@@ -143,7 +164,7 @@ def test_every_event_of_a_stream_is_as_its_schema_says(client: httpx.Client, doc
     schema = content["text/event-stream"]["schema"]
     assert schema["contentMediaType"] == "text/event-stream"
     kinds = {kind["properties"]["event"]["const"]: kind for kind in schema["contentSchema"]["items"]["oneOf"]}
-    assert set(kinds) == {"queued", "planned", "progress", "document", "finished", "goodbye"}
+    assert set(kinds) == {"queued", "planned", "progress", "document", "draft", "finished", "goodbye"}
     body = {"documents": [{"text": ENGLISH}, {"text": KOREAN}], "options": {"strategy": "map_reduce"}}
     id = client.post("/v1/runs", json=body, headers=WAIT).json()["id"]
     seen = set()
@@ -153,7 +174,7 @@ def test_every_event_of_a_stream_is_as_its_schema_says(client: httpx.Client, doc
         data = kinds[event["event"]]["properties"]["data"]["contentSchema"]
         validator(document, data).validate(json.loads(event["data"]))
         seen.add(event["event"])
-    assert seen == set(kinds) - {"goodbye"}
+    assert seen == set(kinds) - {"goodbye", "draft"}  # the embedded model has its summary at once
 
 
 def test_every_error_is_a_problem_with_an_example_of_each_kind(document: Json) -> None:

@@ -25,7 +25,7 @@ class Chat(ChatModel):
         self.answer = Answer(text, completion_tokens=completion_tokens)
         self.rooms: list[int] = []
 
-    async def ask(self, messages: Any, max_tokens: int, bill: Bill | None = None) -> Answer:
+    async def ask(self, messages: Any, max_tokens: int, bill: Bill | None = None, hear: Any = None) -> Answer:
         self.rooms.append(max_tokens)
         return self.answer
 

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from graphs.models.extractive import BatchIndex, Sentence
 from graphs.models.features import centrality
-from graphs.models.kinds import APPARATUS, PROSE, SHORT, WORDLESS, kinds
+from graphs.models.kinds import APPARATUS, PROSE, SHORT, WORDLESS, Sentences, kinds
 from graphs.models.matrix import inverse_frequency, weigh
-from graphs.models.reading import read, simplified
+from graphs.models.reading import Reading, read, simplified
 from graphs.text.sentences import split_sentences
 from graphs.text.words import count_words, terms
 
@@ -42,6 +42,13 @@ def texts_of(index: BatchIndex, documents: list[tuple[str, str]], numbers: list[
 
 def all_within(index: BatchIndex, documents: list[tuple[str, str]]) -> list[int]:
     return [number for identity, text in documents for number in index.within(identity, 0, len(text))]
+
+
+def kinds_of(text: str, spans: list[tuple[int, int]], reading: Reading) -> list[int]:
+    starts, ends = np.array(spans).T
+    alone, least = np.zeros(len(spans), np.int64), np.full(len(spans), 6)
+    found: list[int] = kinds(Sentences(text, starts, ends, alone, reading.words, least, reading.suspects)).tolist()
+    return found
 
 
 def test_candidates_are_prose_and_not_headings_tables_or_fragments() -> None:
@@ -220,11 +227,10 @@ def test_a_reference_list_is_apparatus() -> None:
     text = "We measured the flow of the river.\n\nReferences\n\nLee, A. The flow of rivers. Journal of Water, 2019."
     spans = split_sentences(text)
     reading = read([text[start:end] for start, end in spans])
-    found = kinds(text, spans, reading.words, 6, reading.suspects)
+    found = kinds_of(text, spans, reading)
     assert found[0] == PROSE
     assert set(found[1:]) == {APPARATUS}
-    reading = read(["Why?", "!!"])
-    assert kinds("Why? !!", [(0, 4), (5, 7)], reading.words, 6, reading.suspects) == [SHORT, WORDLESS]
+    assert kinds_of("Why? !!", [(0, 4), (5, 7)], read(["Why?", "!!"])) == [SHORT, WORDLESS]
 
 
 def test_centrality_is_the_sum_of_the_similarities_to_all_others() -> None:
@@ -301,7 +307,7 @@ def test_sentences_of_navigation_and_copyright_are_no_prose() -> None:
     text = "\n".join(lines)
     starts = [text.index(line) for line in lines]
     spans = [(start, start + len(line)) for start, line in zip(starts, lines, strict=True)]
-    found = kinds(text, spans, reading.words, 6, reading.suspects)
+    found = kinds_of(text, spans, reading)
     assert found == [APPARATUS, APPARATUS, APPARATUS, PROSE, APPARATUS, APPARATUS, APPARATUS, PROSE]
 
 

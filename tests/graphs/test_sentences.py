@@ -17,6 +17,7 @@ ODD = st.lists(
             "\u200b",
             "\ufeff",
             "\u2028",
+            "\u3000",
             "\f",
             "😀",
             "👨\u200d👩\u200d👧",
@@ -58,6 +59,13 @@ def test_sentences_longer_than_the_window_keep_exact_offsets(text: str) -> None:
 def test_pieces_that_do_not_add_up_to_the_window_cost_no_character(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sentencex, "segment", lambda language, text: ["One. ", "thr"])
     assert sentences("One. Two. Three.") == ["One. Two. Three."]
+
+
+@pytest.mark.parametrize("space", ["\u00a0", "\u2003", "\u202f", "\u3000"])
+def test_a_wide_space_between_a_capital_and_a_full_stop_is_read_like_any_other(space: str) -> None:
+    text = "He takes vitamin C . She takes none of it."
+    for language in ("en", "ko", "ja", "fr"):
+        assert split_sentences(text.replace(" .", space + "."), language) == split_sentences(text, language)
 
 
 def test_abbreviations_and_decimals_do_not_end_a_sentence() -> None:

@@ -1,0 +1,70 @@
+"""The terms of Hangul, Kana, Han and their like, which are pairs of characters, out of a whole text at once."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from graphs.models.characters import DIGIT, HANGUL, SPACELESS, Codes, classes_of, codes_of
+from graphs.models.matrix import Numbers, numbered
+
+_BITS = 21  # of a code point
+_BLANK = ord(" ")
+_MOST_CELLS = 1 << 22  # of a table of pairs; it is better than sorting where characters are few
+
+
+class Pairs(NamedTuple):
+    """The pairs of a text, and what is left of it."""
+
+    keys: Numbers
+    """As `key_of` makes them, each once."""
+    inverse: Numbers
+    """Which of the keys stands at each place: shape (pairs,), like the places."""
+    places: Numbers
+    """Where each pair begins, in characters."""
+    codes: Codes
+    """The code points of the text: shape (characters,)."""
+    rest: str
+    """The text with spaces for the characters of the pairs."""
+
+
+def pairs_of(folded: str) -> Pairs | None:
+    """Find them in a text as `fold` returns it; a character without a neighbour of its script is a term alone.
+
+    None where there are none, or numbers in digits of a script without spaces.
+    """
+    codes = codes_of(folded)
+    classes = classes_of(folded)
+    scripts = classes & (SPACELESS | HANGUL)
+    dense = np.flatnonzero(scripts)
+    if not len(dense) or ((scripts > 0) & ((classes & DIGIT) > 0)).any():
+        return None
+    goes_on = np.diff(dense, append=-1) == 1
+    goes_on[:-1] &= scripts[dense[:-1]] == scripts[dense[1:]]
+    comes_on = np.concatenate([[False], goes_on[:-1]])
+    own = np.flatnonzero(goes_on | ~comes_on)  # the last one of several is part of the pair before
+    first = codes[dense].astype(np.int64)
+    second = np.where(goes_on, np.concatenate([first[1:], first[:1]]), 0)[own]
+    keys, inverse = _distinct(first[own], second)
+    rest = codes.copy()
+    rest[dense] = _BLANK
+    return Pairs(keys, inverse, dense[own], codes, rest.tobytes().decode("utf-32-le", "surrogatepass"))
+
+
+def key_of(term: str) -> int:
+    """The number of a term of one or two characters."""
+    return ord(term[0]) << _BITS | (ord(term[1]) if len(term) > 1 else 0)
+
+
+def _distinct(first: Numbers, second: Numbers) -> tuple[Numbers, Numbers]:
+    """The keys of pairs, each once, in order, and which of them each pair has."""
+    width = int(max(first.max(), second.max())) + 1
+    number = np.zeros(width, np.int64)
+    number[first] = number[second] = 1
+    characters = np.flatnonzero(number)
+    size = len(characters)
+    if size * size > _MOST_CELLS:
+        keys, inverse = np.unique(first << _BITS | second, return_inverse=True)
+        return keys, inverse
+    number[characters] = np.arange(size)
+    taken, inverse = numbered(number[first] * size + number[second], size * size)
+    return characters[taken // size] << _BITS | characters[taken % size], inverse
