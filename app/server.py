@@ -17,11 +17,10 @@ from app.settings import Settings
 
 END_SECONDS = 4.5  # from the first signal to the end at the latest
 GRACE_SECONDS = 3  # for requests under way after SIGTERM; container engines kill after ten
+STALLED_SECONDS = 2  # of these, for clients that do not read
 HEADER_SECONDS = 5  # that an idle connection is kept open
-UNSENT_BYTES = 4 * 1024  # that wait in this process for a slow client: above, what makes more of them waits, too
-UNREAD_BYTES = (
-    32 * 1024
-)  # likewise in the kernel, which doubles it for its own needs; by itself it would take megabytes
+UNSENT_BYTES = 1024  # that wait in this process for a slow client: above, what makes more of them waits, too
+UNREAD_BYTES = 32 * 1024  # likewise in the kernel, which doubles it; by itself it would take megabytes
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +32,15 @@ class Connection(H11Protocol):
         """Begin, with small buffers."""
         transport.set_write_buffer_limits(UNSENT_BYTES)
         super().connection_made(transport)
+
+    def shutdown(self) -> None:
+        """End when the answer under way is sent, or soon if nobody takes it: that would outlast the time to end."""
+        super().shutdown()
+        self.loop.call_later(STALLED_SECONDS, self._give_up)
+
+    def _give_up(self) -> None:
+        if self.flow.write_paused:
+            self.transport.abort()
 
 
 class Server(uvicorn.Server):
