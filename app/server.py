@@ -1,5 +1,6 @@
 """`precis serve`: the HTTP server around the application."""
 
+import asyncio
 import logging
 import os
 import socket
@@ -8,6 +9,7 @@ import threading
 from types import FrameType
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from app.bootstrap import Services
 from app.main import create_app
@@ -15,9 +17,30 @@ from app.settings import Settings
 
 END_SECONDS = 4.5  # from the first signal to the end at the latest
 GRACE_SECONDS = 3  # for requests under way after SIGTERM; container engines kill after ten
+STALLED_SECONDS = 2  # of these, for clients that do not read
 HEADER_SECONDS = 5  # that an idle connection is kept open
+UNSENT_BYTES = 1024  # that wait in this process for a slow client: above, what makes more of them waits, too
+UNREAD_BYTES = 32 * 1024  # likewise in the kernel, which doubles it; by itself it would take megabytes
 
 logger = logging.getLogger(__name__)
+
+
+class Connection(H11Protocol):
+    """A client's connection, which holds little for a client that does not read."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
+        """Begin, with small buffers."""
+        transport.set_write_buffer_limits(UNSENT_BYTES)
+        super().connection_made(transport)
+
+    def shutdown(self) -> None:
+        """End when the answer under way is sent, or soon if nobody takes it: that would outlast the time to end."""
+        super().shutdown()
+        self.loop.call_later(STALLED_SECONDS, self._give_up)
+
+    def _give_up(self) -> None:
+        if self.flow.write_paused:
+            self.transport.abort()
 
 
 class Server(uvicorn.Server):
@@ -91,9 +114,11 @@ def serve(settings: Settings) -> int:
             file=sys.stderr,
         )
         return 1
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UNREAD_BYTES)  # its connections inherit it
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     config = uvicorn.Config(
         create_app(settings),
+        http=Connection,
         log_config=None,
         access_log=settings.log_level == "debug",
         timeout_keep_alive=HEADER_SECONDS,

@@ -10,6 +10,7 @@ answers each line with one: how the child ended, how many commits and statements
 """
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -150,6 +151,8 @@ def spawn(settings: Settings, body: Json) -> Json:
 def main() -> None:
     sqlite3.connect = sqlite3.dbapi2.connect = partial(sqlite3.connect, factory=Connection)  # type: ignore[assignment]
     worker.AGAIN_SECONDS = 0.05  # what is waited for is not what is proved
+    gc.collect()
+    gc.freeze()  # so that no child looks through all of it again
     base = Path(sys.argv[1])
     for line in sys.stdin:
         asked = json.loads(line)

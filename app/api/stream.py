@@ -5,6 +5,7 @@ import json
 import logging
 import re
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Annotated, Any
 
@@ -22,14 +23,14 @@ from app.bootstrap import Services
 from app.errors import InvalidFields, RunNotFound
 from app.store import events, runs
 from app.store.database import to_json
-from app.store.models import Run
 from app.work.notifier import POLL_SECONDS, wait
 
 router = APIRouter(prefix="/v1/runs", tags=["runs"])
 logger = logging.getLogger(__name__)
 
 SEQ = re.compile(r"[0-9]{1,15}")
-ROWS_AT_ONCE = 2_000  # read from the database; a slow client holds no more than this in memory
+ROWS_AT_ONCE = 100  # read from the database: a client that reads nothing keeps the events of so many in memory
+PIECE_BYTES = 4 * 1024  # handed on at once: on its way to a client there are copies of it
 PROGRESS_SECONDS = 0.27  # between two `progress` events: never more than four in a second
 RETRY_MILLISECONDS = 1_000  # after which a browser comes back
 KEEP_ALIVE_SECONDS = 15.0  # of silence, before a comment keeps proxies from closing the connection
@@ -71,8 +72,9 @@ async def stream_run(
     """Send what has happened so far, then what happens, until the run ends.
 
     `queued`; `planned`, with the tree of calls; `progress`, at most four a second, with every call that ended since the
-    event before; `document`, with its summary, as soon as that is written; `draft`, what a language model has written
-    so far of the last summary, in turn with `progress`; last `finished`. `goodbye` says that the service stops.
+    event before (when more than a hundred have, in several events at once); `document`, with its summary, as soon as
+    that is written; `draft`, what a language model has written so far of the last summary, in turn with `progress`;
+    last `finished`. `goodbye` says that the service stops.
 
     `id` counts what was told: an event's id is that of the event before, plus the number of its `steps`, plus one
     unless it is a `progress`. So a browser's `EventSource`, which comes back by itself, misses nothing and sees nothing
@@ -86,29 +88,36 @@ async def stream_run(
     Browser: `new EventSource("/v1/runs/" + id + "/stream").addEventListener("progress", event => ...)`
     """
     seq = int(last_event_id) if last_event_id and SEQ.fullmatch(last_event_id) else after
-    return EventStream(_told(run, services, seq), headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
+    provider = str(run.options["model"]).partition(":")[0]
+    told = _told(run.id, provider, Gathered(counts_of(run)), services, seq)
+    return EventStream(_in_pieces(told), headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
 
 
-async def _told(run: Run, services: Services, seq: int) -> AsyncIterator[bytes]:
-    """Yield the stream, from behind the event `seq` to the end of the run or of the service."""
+async def _told(run_id: str, provider: str, gathered: Gathered, services: Services, seq: int) -> AsyncIterator[bytes]:
+    """Yield the stream, from behind the event `seq` to the end of the run or of the service.
+
+    While a client reads nothing, all that waits here is what it is sent next: no run, no row.
+    """
     yield format_sse_event(retry=RETRY_MILLISECONDS)
-    gathered = Gathered(counts_of(run))
     drafts = DraftsTold()
     has_ended = False
     sent_at = time.monotonic()
     while True:
-        waiter = services.notifier.waiter(run.id)
+        waiter = services.notifier.waiter(run_id)
         try:
-            rows = await services.database.fetch(events.after(run.id, seq, ROWS_AT_ONCE))
+            rows = await services.database.fetch(events.after(run_id, seq, ROWS_AT_ONCE))
         except SQLAlchemyError as error:  # the client comes back for what is left
-            logger.error("the stream of run %s breaks off: %s", run.id, error)
+            logger.error("the stream of run %s breaks off: %s", run_id, error)
             return
         is_over = bool(rows) and rows[-1].type == events.FINISHED
-        gate = None if is_over else _gate(run, services)
-        for sent in _events(rows, gathered, gate):
-            yield sent
-        if rows:
-            seq, sent_at = rows[-1].seq, time.monotonic()
+        gate = None if is_over else _gate(run_id, provider, services)
+        found, seq = len(rows), rows[-1].seq if rows else seq
+        sending = deque(_events(rows, gathered, gate))
+        del rows
+        while sending:
+            yield sending.popleft()
+        if found:
+            sent_at = time.monotonic()
             if is_over:
                 return
         elif has_ended:
@@ -123,26 +132,28 @@ async def _told(run: Run, services: Services, seq: int) -> AsyncIterator[bytes]:
         if services.stopping.is_set():
             yield _event("goodbye", '{"reason":"the service is stopping"}', None)
             return
-        if rows:
+        if found == ROWS_AT_ONCE:  # there is more already
+            continue
+        if found:
             await asyncio.sleep(PROGRESS_SECONDS)
         else:
             # A client that comes back after the end, or whose run was deleted, must not wait for ever; one look more
             # takes what was told since the one above.
-            has_ended = await runs.has_ended(services.database, run.id)
-        until = time.monotonic() + (0.0 if rows or has_ended else POLL_SECONDS)
-        async for sent in _drafts(run, services, drafts, waiter, until):
+            has_ended = await runs.has_ended(services.database, run_id)
+        until = time.monotonic() + (0.0 if found or has_ended else POLL_SECONDS)
+        async for sent in _drafts(run_id, services, drafts, waiter, until):
             yield sent
             sent_at = time.monotonic()
 
 
 async def _drafts(
-    run: Run, services: Services, known: DraftsTold, waiter: asyncio.Event, until: float
+    run_id: str, services: Services, known: DraftsTold, waiter: asyncio.Event, until: float
 ) -> AsyncIterator[bytes]:
     """Yield how drafts of the run grow, until something else may have happened or the monotonic time `until` has come;
     at the pace of `progress`, and without a look at the database.
     """
     while True:
-        drafts = services.resources.drafts.of(run.id)
+        drafts = services.resources.drafts.of(run_id)
         if told := known.news(drafts):
             yield _event("draft", to_json({"drafts": told}), None)
             await asyncio.sleep(PROGRESS_SECONDS)
@@ -151,6 +162,13 @@ async def _drafts(
             return
         if not told:
             await wait(waiter, min(left, PROGRESS_SECONDS) if drafts else left)
+
+
+async def _in_pieces(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield a stream in small pieces."""
+    async for sent in stream:
+        for start in range(0, len(sent), PIECE_BYTES):
+            yield sent[start : start + PIECE_BYTES]
 
 
 def _events(rows: Sequence[Row[int, str, str]], gathered: Gathered, gate: dict[str, Any] | None) -> Iterator[bytes]:
@@ -184,9 +202,9 @@ def _event(type: str, data: str, seq: int | None) -> bytes:
     return format_sse_event(event=type, data_str=data, id=None if seq is None else str(seq))
 
 
-def _gate(run: Run, services: Services) -> dict[str, Any] | None:
-    """Return the gate of the run's provider as it is now; None when the run is not driven here."""
-    if not services.worker.drives(run.id):
+def _gate(run_id: str, provider: str, services: Services) -> dict[str, Any] | None:
+    """Return the gate of a run's provider as it is now; None when the run is not driven here."""
+    if not services.worker.drives(run_id):
         return None
-    gate = services.resources.calls.gate(str(run.options["model"]).partition(":")[0])
+    gate = services.resources.calls.gate(provider)
     return {"in_flight": gate.in_flight, "waiting": gate.waiting, "paused_seconds": round(gate.paused_seconds, 1)}
