@@ -108,7 +108,7 @@ def test_columns_of_different_groups_are_apart(monkeypatch: pytest.MonkeyPatch, 
     apart = counts.apart(np.array([0, 0, 2]))
     assert apart.width == 5
     first, second, third = (apart.row(number) for number in range(3))
-    assert (first @ second, first @ third, second @ third) == (1.0, 0.0, 0.0)
+    assert [float(one @ other) for one, other in ((first, second), (first, third), (second, third))] == [1.0, 0.0, 0.0]
 
 
 def test_values_are_scaled_within_their_group_by_its_prose() -> None:
