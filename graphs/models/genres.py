@@ -8,8 +8,8 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from graphs.models.characters import ALNUM, DIGIT, HANGUL, SPACELESS, classes_of
-from graphs.models.matrix import Numbers
+from graphs.text.arrays import Numbers
+from graphs.text.characters import ALNUM, DIGIT, HANGUL, SPACELESS, classes_of
 
 _SPEAKER = re.compile(r"[^\n:.!?]{1,40}:[ \t]")
 _QUOTE = re.compile('["“”«»「『]')

@@ -9,10 +9,11 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from graphs.models.forms import forms_of
-from graphs.models.lengths import count_all, pieces
-from graphs.models.matrix import Flags, Matrix, Numbers
-from graphs.models.pairs import key_of, pairs_of
+from graphs.models.matrix import Matrix
+from graphs.text.arrays import Flags, Numbers
+from graphs.text.forms import forms_of
+from graphs.text.lengths import count_all, pieces
+from graphs.text.pairs import key_of, pairs_of
 from graphs.text.words import BREAK, fold, folded_forms, is_hangul, is_spaceless, joined, terms_of
 
 REMEMBERED_FORMS = 1 << 18  # of words
@@ -36,9 +37,6 @@ _SUSPECT_PARTS = re.compile("doi|arxiv|isbn")
 _DENSE_SUSPECTS = ("전재", "저작권", "로그인", "구독", "바로가기")
 
 _PERSON, _NUMBER, _SUSPECT = 1, 2, 4
-
-# Typography that means the same to terms and words as a character of ASCII, and makes much English text not ASCII.
-_TYPOGRAPHY = {"“": '"', "”": '"', "‘": '"', "’": "'", "–": "-", "—": "-", "…": '"', "•": "*", "\u00a0": " "}
 
 
 class Reading(NamedTuple):
@@ -207,14 +205,6 @@ class _Reader:
         starts = np.flatnonzero(np.diff(cells, prepend=-1))
         rows, columns = np.divmod(cells[starts].astype(np.int64), width)
         self._cells.append((rows + first, columns, np.diff(starts, append=len(cells))))
-
-
-def simplified(text: str) -> str:
-    """The text with typographic signs as ASCII, each in its place: to be read, which is then three times as fast."""
-    if not text.isascii():
-        for sign, plain in _TYPOGRAPHY.items():
-            text = text.replace(sign, plain)
-    return text
 
 
 def read(texts: Sequence[str]) -> Reading:
