@@ -11,11 +11,13 @@ import numpy as np
 from graphs.models.features import agreement, likeness, measure, mix
 from graphs.models.genres import REVIEWS, Look, Weights, batch_genre, genre, is_long_talk
 from graphs.models.kinds import PROSE, SHORT, WORDLESS, Sentences, kinds
-from graphs.models.lengths import pieces
-from graphs.models.matrix import Numbers, Values, inverse_frequency, weigh
+from graphs.models.matrix import Values, inverse_frequency, weigh
 from graphs.models.picking import MOST_CANDIDATES, Balance, Picker, Terms, best_of_each
-from graphs.models.reading import Reading, read, simplified
+from graphs.models.reading import Reading, read
+from graphs.text.arrays import Numbers
+from graphs.text.lengths import pieces
 from graphs.text.sentences import sentence_spans
+from graphs.text.words import simplified
 
 VERSION = "extractive-5"
 """Part of every digest: change it with anything that changes a score."""

@@ -5,8 +5,9 @@ from typing import NamedTuple
 import numpy as np
 
 from graphs.models.genres import Weights
-from graphs.models.matrix import Matrix, Numbers, Values, overlap, scale
+from graphs.models.matrix import Matrix, Values, overlap, scale
 from graphs.models.reading import Reading
+from graphs.text.arrays import Numbers
 
 FOCUS = 4.0  # how much resemblance to the focus counts beside features that each reach 0.5 to 2
 _MOST_NUMBERS = 3

@@ -8,8 +8,8 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from graphs.models.characters import ALNUM, DIGIT, HANGUL, SPACELESS, classes_of
-from graphs.models.matrix import Numbers
+from graphs.text.arrays import Numbers
+from graphs.text.characters import ALNUM, DIGIT, HANGUL, SPACELESS, classes_of
 
 _SPEAKER = re.compile(r"[^\n:.!?]{1,40}:[ \t]")
 _QUOTE = re.compile('["“”«»「『]')
@@ -69,7 +69,6 @@ DENSE_ARTICLE = Weights(
     novelty=0.0,
     least_words=4,
 )
-LONG = Weights(position=1.4)
 NARRATIVE = Weights(least_words=10, spread=True)
 DIALOGUE = Weights(position=0.6, least_words=16)
 MULTI = Weights(lexrank=0.3, agreement=0.5, position=0.9, persons=-0.3, numbers=-0.3, redundancy=0.8)
@@ -120,10 +119,10 @@ def genre(look: Look) -> Weights:
         found = DIALOGUE
     elif sentences > _STORY and (dense or look.persons > _STORY_PERSONS) and quoted_share(look) > _STORY_QUOTES:
         found = NARRATIVE
-    elif sentences > _LONG:
-        found = LONG
+    elif dense and sentences <= _LONG:
+        return DENSE_ARTICLE
     else:
-        return DENSE_ARTICLE if dense else ARTICLE
+        found = ARTICLE
     # Half the words say as much where Korean particles and endings stand inside the word.
     return found._replace(least_words=(found.least_words + 2) // 2) if dense else found
 

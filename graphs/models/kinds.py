@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from graphs.models.matrix import Flags, Numbers
+from graphs.text.arrays import Flags, Numbers
 
 PROSE, SHORT, APPARATUS, WORDLESS = range(4)
 """Kinds of sentence, best first: a summary takes a worse kind only from a span that holds no better one."""

@@ -5,9 +5,9 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-Numbers = NDArray[np.int64]
+from graphs.text.arrays import Numbers, numbered
+
 Values = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 
 _TABLE_CELLS = 64  # for each number that is looked up in a table; with more of them, sorting is faster
 
@@ -84,16 +84,6 @@ class Matrix(NamedTuple):
     def like(self, other: Self) -> Self:
         """The values in the columns of another matrix that has the same cells otherwise."""
         return self._replace(columns=other.columns, width=other.width)
-
-
-def numbered(cells: Numbers, size: int) -> tuple[Numbers, Numbers]:
-    """What is among numbers below `size`, each once and in order, and which of them each is: without sorting."""
-    present = np.zeros(size, np.bool_)
-    present[cells] = True
-    taken = np.flatnonzero(present)
-    places = np.empty(size, np.int64)
-    places[taken] = np.arange(len(taken))
-    return taken, places[cells]
 
 
 def inverse_frequency(counts: Matrix) -> Values:

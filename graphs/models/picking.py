@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from graphs.models.matrix import Flags, Matrix, Numbers, Values
+from graphs.models.matrix import Matrix, Values
+from graphs.text.arrays import Flags, Numbers
 
 SAME = 0.95  # a sentence this similar to a chosen one only repeats it
 MOST_CANDIDATES = 4_000  # of the best score: the rest of a long text is never reached

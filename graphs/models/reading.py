@@ -1,17 +1,19 @@
 """Read the sentences of a batch once: their terms, words, numbers and telling words, at the speed of C."""
 
 import re
+import unicodedata
 import zlib
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from itertools import chain, repeat
 from typing import NamedTuple, Self
 
 import numpy as np
 
-from graphs.models.forms import forms_of
-from graphs.models.lengths import count_all, pieces
-from graphs.models.matrix import Flags, Matrix, Numbers
-from graphs.models.pairs import key_of, pairs_of
+from graphs.models.matrix import Matrix
+from graphs.text.arrays import Flags, Numbers
+from graphs.text.forms import forms_of
+from graphs.text.lengths import count_all, pieces
+from graphs.text.pairs import key_of, pairs_of
 from graphs.text.words import BREAK, fold, folded_forms, is_hangul, is_spaceless, joined, terms_of
 
 REMEMBERED_FORMS = 1 << 18  # of words
@@ -35,9 +37,6 @@ _SUSPECT_PARTS = re.compile("doi|arxiv|isbn")
 _DENSE_SUSPECTS = ("전재", "저작권", "로그인", "구독", "바로가기")
 
 _PERSON, _NUMBER, _SUSPECT = 1, 2, 4
-
-# Typography that means the same to terms and words as a character of ASCII, and makes much English text not ASCII.
-_TYPOGRAPHY = {"“": '"', "”": '"', "‘": '"', "’": "'", "–": "-", "—": "-", "…": '"', "•": "*", "\u00a0": " "}
 
 
 class Reading(NamedTuple):
@@ -64,9 +63,12 @@ class _Terms(dict[str | int, int]):
 
     def numbers(self, terms: Sequence[str | int]) -> Numbers:
         """Return the number of each term."""
-        new = [term for term in dict.fromkeys(terms) if term not in self]
-        self.update(zip(new, range(len(self), MOST_TERMS), strict=False))
-        return np.fromiter(map(self.__getitem__, terms), np.int64, len(terms))
+        numbers = np.fromiter(map(self.get, terms, repeat(-1)), np.int64, len(terms))
+        unknown = np.flatnonzero(numbers < 0)
+        new = [terms[place] for place in unknown.tolist()]
+        self.update(zip(dict.fromkeys(new), range(len(self), MOST_TERMS), strict=False))
+        numbers[unknown] = np.fromiter(map(self.__getitem__, new), np.int64, len(new))
+        return numbers
 
     def __missing__(self, term: str | int) -> int:
         return zlib.crc32(str(term).encode("utf-8", "surrogatepass")) % MOST_TERMS
@@ -107,8 +109,11 @@ class _Forms(dict[str, int]):
 
     def numbers(self, distinct: Sequence[str]) -> Numbers:
         """Return the number of each word; of the new ones, look up flags, how many terms, where the first is, all."""
-        new = [form for form in distinct if form not in self]
-        if new:
+        numbers = np.fromiter(map(self.get, distinct, repeat(-1)), np.int64, len(distinct))
+        unknown = np.flatnonzero(numbers < 0)
+        if len(unknown):
+            new = [distinct[place] for place in unknown.tolist()]
+            numbers[unknown] = np.arange(len(self), len(self) + len(new))
             self.update(zip(new, range(len(self), len(self) + len(new)), strict=True))
             flags, terms = zip(*map(self._facts.__getitem__, new), strict=True)
             sizes = np.fromiter(map(len, terms), np.int64, len(terms))
@@ -116,7 +121,7 @@ class _Forms(dict[str, int]):
             self.flags = np.concatenate([self.flags, flags])
             self.sizes = np.concatenate([self.sizes, sizes])
             self.terms = np.concatenate([self.terms, self._known.numbers(list(chain.from_iterable(terms)))])
-        return np.fromiter(map(self.__getitem__, distinct), np.int64, len(distinct))
+        return numbers
 
 
 class _Reader:
@@ -158,7 +163,8 @@ class _Reader:
 
     def _read_others(self, texts: Sequence[str], own: Numbers) -> None:
         """Read sentences with other characters."""
-        rest = folded = fold(joined(texts))
+        # Sentence by sentence, since one odd sign makes a whole piece ten times slower.
+        rest = folded = fold(joined([unicodedata.normalize("NFKC", text) for text in texts]))
         found = pairs_of(folded)
         if found:
             place = own[np.cumsum(found.codes == 0)]
@@ -199,14 +205,6 @@ class _Reader:
         starts = np.flatnonzero(np.diff(cells, prepend=-1))
         rows, columns = np.divmod(cells[starts].astype(np.int64), width)
         self._cells.append((rows + first, columns, np.diff(starts, append=len(cells))))
-
-
-def simplified(text: str) -> str:
-    """The text with typographic signs as ASCII, each in its place: to be read, which is then three times as fast."""
-    if not text.isascii():
-        for sign, plain in _TYPOGRAPHY.items():
-            text = text.replace(sign, plain)
-    return text
 
 
 def read(texts: Sequence[str]) -> Reading:

@@ -24,7 +24,7 @@ _FIRST_WORD = 12  # characters of the next word that count, so that one URL does
 
 _SPACE = re.compile(r"\s")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_WIDE_SPACE = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000](?=[.])")  # sentencex panics at "C\u00a0."
+_WIDE_SPACES = "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 _FENCE = re.compile(r"```|~~~")
 _HEADS = frozenset("#-=_*~")  # how a heading or a rule may begin
 _HEADING_OR_RULE = re.compile(r"#{1,6}\s|[-=_*~]{3,}[ \t]*$", re.MULTILINE)
@@ -58,7 +58,10 @@ def sentence_spans(text: str, language: str = "en") -> Iterator[tuple[int, int]]
     """Yield what `split_sentences` returns, for a text that has more of it than one wants in memory."""
     plain = _plain(text)
     for start, end in _blocks(plain):
-        yield from _cut(plain, start, end, language)
+        if end - start <= _ASCII_WINDOW_CHARACTERS and _is_single(plain[start : end - 1]):
+            yield start, start + len(plain[start:end].rstrip())
+        else:
+            yield from _cut(plain, start, end, language)
 
 
 def _plain(text: str) -> str:
@@ -70,7 +73,9 @@ def _plain(text: str) -> str:
             text = text.replace(separator, "\n")
     if text.isascii():
         return text
-    text = _WIDE_SPACE.sub(" ", text)
+    for space in _WIDE_SPACES:
+        if space in text:
+            text = text.replace(space + ".", " .")  # sentencex panics at "C\u00a0."
     try:
         for start in range(0, len(text), _ENCODED_CHARACTERS):
             text[start : start + _ENCODED_CHARACTERS].encode()
@@ -84,10 +89,15 @@ def _blocks(plain: str) -> Iterator[tuple[int, int]]:
     lines: list[tuple[int, int]] = []
     fenced = False
     tables = "|" in plain or "\t" in plain
-    for start, end in _line_spans(plain):
+    end = -1
+    for line in _lines(plain):
+        start, end = end + 1, end + 1 + len(line)
+        if not line or line[0].isspace():
+            start = end - len(line.lstrip())
         if start == end:  # blank
-            yield from _paragraph_blocks(plain, lines, tables=tables)
-            lines = []
+            if lines:
+                yield from _paragraph_blocks(plain, lines, tables=tables) if len(lines) > 1 else lines
+                lines = []
         elif plain[start] in "`~" and _FENCE.match(plain, start):
             fenced = not fenced
             yield from _paragraph_blocks(plain, lines, tables=tables)
@@ -98,14 +108,6 @@ def _blocks(plain: str) -> Iterator[tuple[int, int]]:
         else:
             lines.append((start, end))
     yield from _paragraph_blocks(plain, lines, tables=tables)
-
-
-def _line_spans(plain: str) -> Iterator[tuple[int, int]]:
-    """Yield each line from its first character that is no white space; empty spans for blank ones."""
-    end = -1
-    for line in _lines(plain):
-        start, end = end + 1, end + 1 + len(line)
-        yield end - len(line.lstrip()) if line and line[0].isspace() else start, end
 
 
 def _lines(plain: str) -> Iterator[str]:
@@ -172,9 +174,6 @@ def _runs_on(plain: str, previous_start: int, previous_end: int, start: int, wid
 
 def _cut(plain: str, start: int, end: int, language: str) -> Iterator[tuple[int, int]]:
     """Yield the sentences of one block, which is read a bounded window at a time."""
-    if end - start <= _ASCII_WINDOW_CHARACTERS and _is_single(plain[start : end - 1]):
-        yield start, start + len(plain[start:end].rstrip())
-        return
     position = start
     window_characters = 0
     left = right = -1  # of the sentence that the next piece may still belong to

@@ -39,6 +39,9 @@ _BIGRAM_RUN = re.compile(f"[{SPACELESS}{HANGUL}]")
 _SPACELESS = re.compile(f"[{SPACELESS}]")
 _HANGUL = re.compile(f"[{HANGUL}]")
 
+# Typography that means the same to terms and words as a character of ASCII, and makes much English text not ASCII.
+_TYPOGRAPHY = {"“": '"', "”": '"', "‘": '"', "’": "'", "–": "-", "—": "-", "…": '"', "•": "*", "\u00a0": " "}
+
 STOP_WORDS = frozenset(
     """
     a about above after again against all almost also although always am among an and another any are aren't
@@ -107,6 +110,14 @@ def word_forms(texts: Sequence[str], *, ascii: bool) -> list[str]:
 def ascii_forms(texts: Sequence[str]) -> bytes:
     """The words of several texts that are ASCII, in lower case, with spaces for all that is part of none."""
     return joined(texts).encode().translate(_ASCII_FORMS)
+
+
+def simplified(text: str) -> str:
+    """The text with typographic signs as ASCII, each in its place: to be read, which is then three times as fast."""
+    if not text.isascii():
+        for sign, plain in _TYPOGRAPHY.items():
+            text = text.replace(sign, plain)
+    return text
 
 
 def joined(texts: Sequence[str]) -> str:

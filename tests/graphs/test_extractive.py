@@ -9,9 +9,9 @@ from graphs.models.extractive import BatchIndex, Sentence
 from graphs.models.features import centrality
 from graphs.models.kinds import APPARATUS, PROSE, SHORT, WORDLESS, Sentences, kinds
 from graphs.models.matrix import inverse_frequency, weigh
-from graphs.models.reading import Reading, read, simplified
+from graphs.models.reading import Reading, read
 from graphs.text.sentences import split_sentences
-from graphs.text.words import count_words, terms
+from graphs.text.words import count_words, simplified, terms
 
 BRIDGE = """# The river bridge
 

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphs.models.forms import forms_of
-from graphs.models.lengths import FEW, count_all, pieces
 from graphs.models.matrix import scale
-from graphs.models.pairs import key_of, pairs_of
 from graphs.models.reading import read
+from graphs.text.forms import forms_of
+from graphs.text.lengths import FEW, count_all, pieces
+from graphs.text.pairs import key_of, pairs_of
 from graphs.text.words import fold, terms, word_forms
 
 ASCII = st.text(st.characters(max_codepoint=127), max_size=40)
@@ -70,7 +70,7 @@ def test_pairs_stay_within_a_script_and_leave_the_rest() -> None:
 def test_many_different_characters_are_paired_like_few(monkeypatch: pytest.MonkeyPatch) -> None:
     text = "가나다 가나 다라마 漢字漢"
     by_table = pairs_of(text)
-    monkeypatch.setattr("graphs.models.pairs._MOST_CELLS", 0)
+    monkeypatch.setattr("graphs.text.pairs._MOST_CELLS", 0)
     by_sorting = pairs_of(text)
     assert by_table is not None
     assert by_sorting is not None
@@ -80,7 +80,7 @@ def test_many_different_characters_are_paired_like_few(monkeypatch: pytest.Monke
 def test_a_batch_of_several_pieces_is_read_like_its_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = [f"The {animal} number {number} 다리를 건넜다." for number in range(30) for animal in ("fox", "wolf")]
     whole = read(texts)
-    monkeypatch.setattr("graphs.models.lengths.PIECE_CHARACTERS", 100)
+    monkeypatch.setattr("graphs.text.lengths.PIECE_CHARACTERS", 100)
     assert len(pieces(texts)) > 5
     parts = read(texts)
     assert parts.words.tolist() == whole.words.tolist()

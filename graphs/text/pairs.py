@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from graphs.models.characters import DIGIT, HANGUL, SPACELESS, Codes, classes_of, codes_of
-from graphs.models.matrix import Numbers, numbered
+from graphs.text.arrays import Numbers, numbered
+from graphs.text.characters import DIGIT, HANGUL, SPACELESS, Codes, classes_of, codes_of
 
 _BITS = 21  # of a code point
 _BLANK = ord(" ")

@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from graphs.models.characters import ALNUM, SPACE, SPACELESS, classes_of
-from graphs.models.matrix import Flags, Numbers
+from graphs.text.arrays import Flags, Numbers
+from graphs.text.characters import ALNUM, SPACE, SPACELESS, classes_of
 from graphs.text.words import count_words
 
 PIECE_CHARACTERS = 200_000  # read at once: some milliseconds in which no other thread of Python runs

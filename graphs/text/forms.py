@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from graphs.models.matrix import Numbers
+from graphs.text.arrays import Numbers
 from graphs.text.words import BREAK, ascii_forms
 
 _BYTES = 8  # of a word that is read as one number; a fifth of all words are longer
