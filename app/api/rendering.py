@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from itertools import groupby
 
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
 from app.api.facets import (
     ActionItemsOut,
@@ -70,6 +71,11 @@ def render_html(run: RunOut, citations: Citations = "none") -> str:
     language = html.escape(run.summary.language if run.summary else "en", quote=True)
     body = _MARKDOWN.render(render_markdown(run, citations))
     return f'<!doctype html>\n<html lang="{language}"><head>{_HEAD}</head><body>\n{body}</body></html>\n'
+
+
+def parse(markdown: str) -> list[Token]:
+    """Return the blocks of a Markdown text, of which nothing but plain formatting is one."""
+    return _MARKDOWN.parse(markdown)
 
 
 def escape(text: str) -> str:

@@ -1,11 +1,13 @@
 """Runs: accept, look at, wait for, cancel, try again, delete."""
 
+import asyncio
 import re
 import time
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
+from app.api import docx
 from app.api.batch import REQUEST_BODY, BatchDep, accept
 from app.api.dependencies import Accepting, ExistingRun, JsonOnly, ServicesDep
 from app.api.footnotes import Citations
@@ -243,6 +245,7 @@ async def list_chunks(
     return ChunkPage(chunks=[chunk_out(event, text) for event, text in found])
 
 
+FORMS = ("text/markdown", "text/html", "application/json", docx.MEDIA_TYPE)
 SUMMARY_FORMS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The summaries.",
@@ -250,6 +253,7 @@ SUMMARY_FORMS: dict[int | str, dict[str, Any]] = {
             "text/markdown": {"schema": {"type": "string"}},  # first, as it is what comes unasked
             "text/html": {"schema": {"type": "string"}},
             "application/json": {"schema": {"$ref": "#/components/schemas/RunOut"}},
+            docx.MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}},
         },
     }
 }
@@ -274,14 +278,14 @@ async def get_summary(
     citations: Annotated[
         Citations,
         Query(
-            description="`footnotes`: numbers behind the sentences, and at the end of the Markdown or HTML a list of "
-            "the passages that they stand for, each with title, page and up to 200 characters. Numbers in brackets "
+            description="`footnotes`: numbers behind the sentences, and at the end of the text a list of the "
+            "passages that they stand for, each with title, page and up to 200 characters. Numbers in brackets "
             "that the text has of its own get round brackets. JSON has all citations in any case."
         ),
     ] = "none",
 ) -> Response:
-    """Return the batch's summary and each document's, as `Accept` asks: Markdown (also by default), HTML, or JSON like
-    the run itself.
+    """Return the batch's summary and each document's, as `Accept` asks: Markdown (also by default), HTML, a Word
+    document, or JSON like the run itself.
     """
     shown = await show_run(services.database, run.id)
     if not Status(run.status).is_final or not (shown.summary or any(document.summary for document in shown.documents)):
@@ -297,6 +301,12 @@ async def get_summary(
                 media_type="text/html",
                 headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"},
             )
+        case docx.MEDIA_TYPE:
+            return Response(
+                await asyncio.to_thread(docx.render_docx, shown, citations),
+                media_type=docx.MEDIA_TYPE,
+                headers={"Content-Disposition": 'attachment; filename="summary.docx"'},
+            )
     return MarkdownResponse(render_markdown(shown, citations))
 
 
@@ -307,7 +317,7 @@ def _wanted_form(accept: str) -> str:
         form, _, parameters = part.partition(";")
         quality = _QUALITY.search(parameters)
         wanted[form.strip().lower()] = float(quality[1]) if quality else 1.0
-    known = [form for form in wanted if form in ("text/markdown", "text/html", "application/json")]
+    known = [form for form in wanted if form in FORMS]
     return max(known, key=lambda form: wanted[form], default="text/markdown")
 
 

@@ -23,7 +23,8 @@ export async function ask(path, { method = "GET", json, form, accept = "applicat
   }
   if (answer.ok) {
     if (answer.status === 204) return null;
-    return accept === "application/json" ? answer.json() : answer.text();
+    if (accept === "application/json") return answer.json();
+    return accept.startsWith("text/") ? answer.text() : answer.blob();
   }
   throw new Problem(await problemOf(answer));
 }

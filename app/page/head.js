@@ -6,7 +6,12 @@ import { dollars, duration, when } from "./format.js";
 import { problemBox } from "./problems.js";
 import { word } from "./words.js";
 
-const FORMS = [["Markdown", "text/markdown", "md"], ["HTML", "text/html", "html"], ["JSON", "application/json", "json"]];
+const FORMS = [
+  ["Markdown", "text/markdown", "md"],
+  ["HTML", "text/html", "html"],
+  ["Word", "application/vnd.openxmlformats-officedocument.wordprocessingml.document", "docx"],
+  ["JSON", "application/json", "json"],
+];
 const CITED = "summary?citations=footnotes"; // JSON has its citations in any case
 const RETRIED = ["failed", "partial", "cancelled"];
 const ABSENT = [404, 405]; // of a service that cannot try again
@@ -100,13 +105,18 @@ function downloads(run, path) {
 
 async function download(path, accept, fileName) {
   const answer = await ask(`${path}/${CITED}`, { accept });
-  const text = typeof answer === "string" ? answer : JSON.stringify(answer, null, 2);
-  const address = URL.createObjectURL(new Blob([text], { type: `${accept};charset=utf-8` }));
+  const address = URL.createObjectURL(fileOf(answer, accept));
   const link = h("a", { href: address, download: fileName });
   document.body.append(link);
   link.click();
   link.remove();
   setTimeout(() => URL.revokeObjectURL(address), 10_000);
+}
+
+function fileOf(answer, type) {
+  if (answer instanceof Blob) return answer;
+  const text = typeof answer === "string" ? answer : JSON.stringify(answer, null, 2);
+  return new Blob([text], { type: `${type};charset=utf-8` });
 }
 
 // A name that every file system takes.

@@ -280,15 +280,16 @@ def test_a_summary_is_copied_and_downloaded_in_every_form(
     text = client.get(f"/v1/runs/{id}/summary").text
     assert page.evaluate("navigator.clipboard.readText()") == text
     got = {}
-    for form in ("Markdown", "HTML", "JSON"):
+    for form in ("Markdown", "HTML", "Word", "JSON"):
         page.locator(".menu > summary", has_text="Download").click()
         with page.expect_download() as download:
             page.get_by_role("button", name=form).click()
-        got[download.value.suggested_filename] = Path(download.value.path()).read_text()
-    assert set(got) == {f"A B 항구 - Summary.{ending}" for ending in ("md", "html", "json")}
+        got[download.value.suggested_filename] = Path(download.value.path()).read_bytes().decode(errors="replace")
+    assert set(got) == {f"A B 항구 - Summary.{ending}" for ending in ("md", "html", "docx", "json")}
     cited = client.get(f"/v1/runs/{id}/summary?citations=footnotes").text
     assert got["A B 항구 - Summary.md"] == cited != text
     assert "<h2>Sources</h2>" in got["A B 항구 - Summary.html"]
+    assert got["A B 항구 - Summary.docx"].startswith("PK")
     assert json.loads(got["A B 항구 - Summary.json"])["id"] == id
     assert watched.wrong == []
     context.close()
