@@ -41,6 +41,7 @@ from graphs.summarize import Options
 
 OPTIONS_BYTES = 64 * 1024  # of the multipart field `options`
 LONGEST_GROUP = 200  # characters of a label that is made of folders
+FILES_AT_ONCE = 4  # that are in memory as bytes beside their texts, and take the processors
 TAIL_BYTES = 256  # of a body, enough for its closing boundary
 
 
@@ -150,10 +151,7 @@ async def _from_json(request: Request, services: Services) -> tuple[list[BatchDo
     batch = await asyncio.to_thread(_parse, body)
     del body
     _count(len(batch.documents), services)
-    ids = [document.id or str(number) for number, document in enumerate(batch.documents, 1)]
-    if repeated := [id for id, times in Counter(ids).items() if times > 1]:
-        raise DuplicateDocumentId(f"{repeated[0]!r} is there more than once.", ids=repeated[:100])
-    return [_from_body(id, document) for id, document in zip(ids, batch.documents, strict=True)], batch.options
+    return await asyncio.to_thread(_from_body, batch.documents), batch.options
 
 
 def _parse(body: bytes) -> BatchIn:
@@ -167,7 +165,14 @@ def _parse(body: bytes) -> BatchIn:
         raise fields_problem(error.errors()) from None
 
 
-def _from_body(id: str, document: DocumentIn) -> BatchDocument:
+def _from_body(documents: Sequence[DocumentIn]) -> list[BatchDocument]:
+    ids = [document.id or str(number) for number, document in enumerate(documents, 1)]
+    if repeated := [id for id, times in Counter(ids).items() if times > 1]:
+        raise DuplicateDocumentId(f"{repeated[0]!r} is there more than once.", ids=repeated[:100])
+    return [_given(id, document) for id, document in zip(ids, documents, strict=True)]
+
+
+def _given(id: str, document: DocumentIn) -> BatchDocument:
     title = one_line(document.title or "") or one_line(id)
     found = BatchDocument(id, title, document.metadata, one_line(document.group or ""))
     try:
@@ -211,15 +216,19 @@ async def _from_multipart(request: Request, services: Services) -> tuple[list[Ba
             raise InvalidFields(f"{detail} Send parts `files`, repeated, and one part `options` with JSON.")
         _count(len(files), services)
         names = _unique([_file_name(file) for file in files])
+        turns = asyncio.Semaphore(FILES_AT_ONCE)
         return await asyncio.gather(
-            *[_from_file(name, file, services) for name, file in zip(names, files, strict=True)]
+            *[_from_file(name, file, services, turns) for name, file in zip(names, files, strict=True)]
         ), options
 
 
-async def _from_file(name: str, file: UploadFile, services: Services) -> BatchDocument:
+async def _from_file(name: str, file: UploadFile, services: Services, turns: asyncio.Semaphore) -> BatchDocument:
     found = BatchDocument(name, name, group=_folder(file))
     try:
-        found.read = await services.reader.read(name, await file.read())
+        async with turns:
+            data = await file.read()
+            await file.close()  # what was uploaded need not stay in memory beside what was read
+            found.read = await services.reader.read(name, data)
     except DocumentError as error:
         found.error = error
     else:

@@ -40,6 +40,7 @@ FOREIGN_FORMATS = {
 }
 PASSED_ON = ("PATH", "PYTHONPATH", "LANG", "TMPDIR", "VIRTUAL_ENV")  # of the environment, to the parser process
 GRACE_SECONDS = 5  # after which a parser that should have ended itself is given up
+ENCODED_CHARACTERS = 1_000_000  # at once: no other thread of Python runs meanwhile
 PDF_WITHIN_BYTES = 1024  # a PDF's mark may stand behind some rubbish
 _HTML_START = re.compile(r"^\s*(<\?xml[^>]*>\s*)?<(!doctype\s+html|html)", re.IGNORECASE)
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
@@ -76,7 +77,7 @@ class Reader:
 
     async def read(self, name: str, data: bytes) -> ReadText:
         """Return the text of a file. Raises `DocumentError`."""
-        if not data.strip():
+        if not data or data.isspace():
             raise EmptyDocument
         for mark, what in FOREIGN_FORMATS.items():
             if data.startswith(mark):
@@ -89,7 +90,8 @@ class Reader:
         suffix = PurePath(name.lower()).suffix
         if suffix in HTML_NAMES or _HTML_START.match(text):
             return await self._read_html(text)
-        return ReadText(_not_empty(clean(text)), "markdown" if suffix in MARKDOWN_NAMES else "text", encoding=encoding)
+        text = await asyncio.to_thread(_cleaned, text)
+        return ReadText(text, "markdown" if suffix in MARKDOWN_NAMES else "text", encoding=encoding)
 
     async def _read_pdf(self, data: bytes) -> ReadText:
         found = await self._in_child("pdf", data)
@@ -100,17 +102,17 @@ class Reader:
                 raise ParserFailed(found["detail"])
             case "broken":
                 raise BrokenPdf(found["detail"])
-        if not any(character.isalnum() for character in found["text"]):
-            raise NoTextInPdf
-        return ReadText(
-            _SURROGATES.sub("\ufffd", found["text"]), "pdf", pages=tuple(found["pages"]), title=found["title"]
-        )
+        try:
+            text = await asyncio.to_thread(_cleaned, found["text"])
+        except EmptyDocument:
+            raise NoTextInPdf from None
+        return ReadText(text, "pdf", pages=tuple(found["pages"]), title=found["title"])
 
     async def _read_html(self, text: str) -> ReadText:
         found = await self._in_child("html", text.encode("utf-8", "surrogatepass"))
         if "error" in found:
             raise BrokenHtml(found["detail"])
-        return ReadText(_not_empty(clean(found["text"])), "html", title=found["title"])
+        return ReadText(await asyncio.to_thread(_cleaned, found["text"]), "html", title=found["title"])
 
     async def _in_child(self, format: Literal["pdf", "html"], data: bytes) -> dict[str, Any]:
         """Have a process of its own parse one file."""
@@ -123,7 +125,7 @@ class Reader:
                 answer = b""
         if not answer:
             raise ParserFailed("Reading it took more time or memory than is allowed, or it is damaged.")
-        found: dict[str, Any] = json.loads(answer)
+        found: dict[str, Any] = await asyncio.to_thread(json.loads, answer)
         return found
 
     async def _running_parser(self) -> str:
@@ -158,18 +160,37 @@ async def _ask(path: str, format: str, data: bytes) -> bytes:
         writer.close()
 
 
-def clean(text: str) -> str:
-    """Return a text with one kind of line end, and without what no text holds."""
-    return _SURROGATES.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", ""))
+def _cleaned(text: str) -> str:
+    """Return a text with one kind of line end, and without what no text holds. Raises `EmptyDocument`.
+
+    Looks for what is rare before it copies: a text of many megabytes is read at the speed of memory.
+    """
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if "\x00" in text:
+        text = text.replace("\x00", "")
+    return _not_empty(text if _lone_surrogate(text) is None else _SURROGATES.sub("\ufffd", text))
 
 
 def check_text(text: str) -> str:
-    """Return a text that came as JSON, if it is one. Raises `EmptyDocument`, `InvalidText`."""
+    """Return a text that came as JSON, if it is one. Raises `EmptyDocument`, `InvalidText`. Milliseconds a megabyte, so
+    call it in a thread.
+    """
     if "\x00" in text:
         raise InvalidText(f"A NUL stands at character {text.index(chr(0))}.")
-    if lone := _SURROGATES.search(text):
-        raise InvalidText(f"Half of a surrogate pair stands at character {lone.start()}.")
+    if (lone := _lone_surrogate(text)) is not None:
+        raise InvalidText(f"Half of a surrogate pair stands at character {lone}.")
     return _not_empty(text)
+
+
+def _lone_surrogate(text: str) -> int | None:
+    """Return where the first half of a surrogate pair stands alone: UTF-8 cannot hold it."""
+    for start in range(0, 0 if text.isascii() else len(text), ENCODED_CHARACTERS):
+        try:
+            text[start : start + ENCODED_CHARACTERS].encode()
+        except UnicodeEncodeError as error:
+            return start + error.start
+    return None
 
 
 def _not_empty(text: str) -> str:

@@ -8,6 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
+from app.errors import BinaryDocument, InvalidText
+from app.ingest.encoding import CONTROL_SHARE, decode
+from app.ingest.reader import ENCODED_CHARACTERS, check_text
 from tests.app import ENGLISH, KOREAN, PROBLEM, WAIT
 from tests.app.refusals import JSON, file_part, post, problem_of, upload, upload_raw
 from tests.model_server import ModelServer
@@ -113,6 +116,22 @@ def test_a_document_without_a_visible_character_is_empty(client: httpx.Client, t
 def test_a_document_with_a_nul_is_no_text(client: httpx.Client) -> None:
     problem = problem_of(post(client, {"documents": [{"text": "a\x00b"}]}), 422, "invalid-text")
     assert "1" in problem["detail"]
+
+
+def test_half_a_surrogate_pair_is_named_wherever_it_stands() -> None:
+    for place in (0, ENCODED_CHARACTERS - 1, ENCODED_CHARACTERS, 2 * ENCODED_CHARACTERS + 17):
+        with pytest.raises(InvalidText, match=f"at character {place}[.]"):
+            check_text(f"{'가' * place}\ud800 rest")
+    whole = "가" * (ENCODED_CHARACTERS - 1) + "\N{FISHING POLE AND FISH}" * 3  # pairs in UTF-16, which end there or not
+    assert check_text(whole) is whole
+
+
+@pytest.mark.parametrize("control", ["\x01", "\x1b", "\x7f"])
+def test_a_few_control_characters_of_a_file_are_left_out_and_many_are_no_text(control: str) -> None:
+    words = "harbour 항구 " * 100
+    assert decode(f"{words}{control}{words}".encode()) == (words + words, "utf-8")
+    with pytest.raises(BinaryDocument):
+        decode((words + control * int(2 * CONTROL_SHARE * len(words))).encode())
 
 
 def test_an_empty_document_beside_a_good_one_fails_alone(client: httpx.Client) -> None:
