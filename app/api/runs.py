@@ -325,7 +325,7 @@ async def _wait_for_end(run: Run, services: Services, seconds: float) -> None:
     """Return when the run has ended, or after `seconds`, or when the service stops."""
     until = time.monotonic() + seconds
     while True:
-        waiter = services.notifier.waiter(run.id)
+        waiter = services.notifier.waiter(run.id, of_end=True)
         has_ended = await runs.has_ended(services.database, run.id)
         left = until - time.monotonic()
         if has_ended or left <= 0 or services.stopping.is_set():

@@ -92,7 +92,7 @@ async def cancel_run(run_id: str, attempt: int, resources: Resources) -> None:
     async with resources.database.begin() as session:
         await runs.settle_documents(session, run_id, Status.CANCELLED)
         await runs.finish(session, run_id, attempt, status=Status.CANCELLED, error=None)
-    resources.notifier.notify(run_id)
+    resources.notifier.notify(run_id, has_ended=True)
     await _clear_up(run_id, resources)
 
 
@@ -206,7 +206,7 @@ async def _succeed(run: Run, rows: Texts, output: Outcome, resources: Resources,
             coverage=output["coverage"],
             progress=journal.progress() | {"phase": "finished", "eta_seconds": 0.0},
         )
-    resources.notifier.notify(run.id)
+    resources.notifier.notify(run.id, has_ended=True)
 
 
 async def _fail(run: Run, error: PrecisError, resources: Resources, journal: Journal) -> None:
@@ -215,7 +215,7 @@ async def _fail(run: Run, error: PrecisError, resources: Resources, journal: Jou
     async with resources.database.begin() as session:
         await runs.settle_documents(session, run.id, Status.FAILED)
         await runs.finish(session, run.id, run.attempt, status=Status.FAILED, error=error.problem())
-    resources.notifier.notify(run.id)
+    resources.notifier.notify(run.id, has_ended=True)
 
 
 def _spent(usage: Usage) -> Bound:

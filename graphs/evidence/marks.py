@@ -112,6 +112,11 @@ def text_so_far(answer: str) -> str:
     return read_marks(answer[: end.start()] if end else answer).text.rstrip()
 
 
+def without_marks(answer: str) -> str:
+    """Return an answer's words, to be counted: the marks are gone, blanks may stand where they stood."""
+    return _MARK.sub("", answer)
+
+
 def cited_numbers(answer: str) -> set[int]:
     """Return the numbers that an answer cites."""
     return {number for found in _MARK.finditer(answer) for number in _numbers(found[1])}

@@ -7,7 +7,7 @@ from itertools import groupby, pairwise
 from typing import Any, NamedTuple, Protocol
 
 from graphs.evidence.citations import Place
-from graphs.evidence.marks import cited_numbers, numbered, read_marks, renumbered, without_lookalikes
+from graphs.evidence.marks import cited_numbers, numbered, renumbered, without_lookalikes, without_marks
 from graphs.models.calls import Answer, Call
 from graphs.models.catalog import EMBEDDED, ModelFacts
 from graphs.models.chat import ChatModel, Messages
@@ -50,6 +50,7 @@ class Question(NamedTuple):
     places: Sequence[Place] = ()  # sentences of the sources: the first is number 1
     messages: Messages = []
     step: Step | None = None  # as it was asked
+    asking: asyncio.Task[Answer] | None = None  # the call under way or answered, where it was begun ahead
 
     def cites(self, answer: Answer) -> list[Cited]:
         """Return what an answer cites, by number; numbers that the prompt does not hold are left out."""
@@ -313,7 +314,7 @@ def _check_length(answer: Answer, step: Step, facts: ModelFacts) -> None:
     """Raise `AnswerTooLong` for what is no summary of a step's material."""
     if len(answer.text) > LONGEST_TOKEN * step["max_tokens"]:
         raise AnswerTooLong
-    if count_words(read_marks(answer.text).text) > max(ANSWER_FLOOR_WORDS, LONGEST_ANSWER * step["source_words"]):
+    if count_words(without_marks(answer.text)) > max(ANSWER_FLOOR_WORDS, LONGEST_ANSWER * step["source_words"]):
         raise AnswerTooLong
     # The room is for what a model thinks: a longer text would not fit where the plan has put it. Nor would that of a
     # server that keeps to no limit, whatever it states.

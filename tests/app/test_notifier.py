@@ -24,6 +24,16 @@ async def test_a_notification_between_the_taking_and_the_waiting_is_not_lost() -
         await wait(waiter, 60)
 
 
+async def test_who_waits_for_the_end_of_a_run_is_not_woken_by_its_steps() -> None:
+    notifier = Notifier()
+    step, end = notifier.waiter("run"), notifier.waiter("run", of_end=True)
+    notifier.notify("run")
+    assert (step.is_set(), end.is_set()) == (True, False)
+    step = notifier.waiter("run")
+    notifier.notify("run", has_ended=True)
+    assert (step.is_set(), end.is_set()) == (True, True)
+
+
 async def test_those_who_leave_without_a_notification_leave_nothing() -> None:
     notifier = Notifier()
 
