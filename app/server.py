@@ -14,6 +14,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from app.bootstrap import Services
 from app.main import create_app
 from app.settings import Settings
+from app.store.migrate import UNUSABLE, migrate, why_unusable
 
 END_SECONDS = 4.5  # from the first signal to the end at the latest
 GRACE_SECONDS = 3  # for requests under way after SIGTERM; container engines kill after ten
@@ -102,9 +103,14 @@ def serve(settings: Settings) -> int:
     logging.basicConfig(
         level=settings.log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    if not os.access(settings.data_dir, os.W_OK):
-        print(f"precis: cannot write in {settings.data_dir} as user {os.getuid()}.", file=sys.stderr)
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        if not os.access(settings.data_dir, os.W_OK):
+            print(f"precis: cannot write in {settings.data_dir} as user {os.getuid()}.", file=sys.stderr)
+            return 1
+        migrate(settings.sqlalchemy_url)  # here it can say in one line why it cannot
+    except UNUSABLE as error:
+        print(f"precis: {why_unusable(error, settings.database_place)}", file=sys.stderr)
         return 1
     try:
         listener = socket.create_server((settings.host, settings.port), backlog=2048)

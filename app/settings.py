@@ -117,6 +117,11 @@ class Settings(BaseSettings):
         return [EMBEDDED, "openai:*"] if reachable else [EMBEDDED]
 
     @property
+    def database_place(self) -> object:
+        """Where the database is, as people are told: without its password."""
+        return self.database_url.partition("@")[2] or self.data_dir
+
+    @property
     def sqlalchemy_url(self) -> str:
         """The database's address with its async driver."""
         return self.database_url or f"sqlite+aiosqlite:///{self.data_dir.resolve() / 'precis.db'}"

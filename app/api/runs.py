@@ -161,7 +161,7 @@ async def cancel_run(run: ExistingRun, services: ServicesDep) -> RunOut:
     """
     async with services.database.begin() as session:
         status = await runs.request_cancel(session, run.id)
-    services.notifier.notify(run.id)
+    services.notifier.notify(run.id, has_ended=status.is_final)
     services.worker.wake()
     if not status.is_final:
         await _wait_for_end(run, services, LONGEST_WAIT_SECONDS)

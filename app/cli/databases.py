@@ -18,9 +18,13 @@ def migrate(
     `serve` and `summarize` do so by themselves.
     """
     settings = settings_of(data_dir=data_dir, database_url=database_url)
-    from app.store.migrate import migrate as run_migrations
+    from app.store import migrate as migrations
 
-    run_migrations(settings.sqlalchemy_url)
+    try:
+        migrations.migrate(settings.sqlalchemy_url)
+    except migrations.UNUSABLE as error:
+        typer.echo(f"precis: {migrations.why_unusable(error, settings.database_place)}", err=True)
+        raise typer.Exit(1) from None
     typer.echo("precis: the database is up to date.", err=True)
 
 

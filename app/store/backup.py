@@ -10,6 +10,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from app.store.migrate import known_revisions
+
 BUSY_SECONDS = 30.0  # how long to wait for whoever holds the lock for a moment
 
 
@@ -46,7 +48,10 @@ def restore(backup: Path, database: Path) -> int:
     for present in (database, *_logs(database)):
         if present.exists():
             raise BackupRefused(f"{present} is there already: stop the service and move it away first.")
+    if any(log.exists() for log in _logs(backup)):
+        raise BackupRefused(f"{backup} is a database in use, no backup: `precis backup FILE` makes one of it.")
     _check(backup)
+    _check_revision(backup)
     database.parent.mkdir(parents=True, exist_ok=True)
     part = _part(database)
     try:
@@ -77,6 +82,16 @@ def _check(path: Path) -> None:
         raise BackupRefused(f"{path} is not a whole database: {verdict}.")
     if not {"alembic_version", "runs", "calls"} <= tables:
         raise BackupRefused(f"{path} is not a database of this service.")
+
+
+def _check_revision(path: Path) -> None:
+    """Check that a database is one that this version can go on with. Raises `BackupRefused`."""
+    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
+        revisions = {row[0] for row in connection.execute("SELECT version_num FROM alembic_version")}
+    if not revisions:
+        raise BackupRefused(f"{path} is not a database of this service.")
+    if not revisions <= known_revisions():
+        raise BackupRefused(f"{path} is of a later version of Precis than this one.")
 
 
 def _put_in_place(part: Path, target: Path) -> int:

@@ -3,9 +3,11 @@ way.
 """
 
 import asyncio
+import logging
+import sqlite3
 import zlib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 from app.store.database import LOG_BYTES, compact
+
+logger = logging.getLogger(__name__)
 
 PACKED_BYTES = 1024  # what is shorter is stored as it is
 
@@ -36,7 +40,8 @@ class PackingSerializer(JsonPlusSerializer):
 
 @asynccontextmanager
 async def open_checkpoints(path: Path) -> AsyncIterator[AsyncSqliteSaver]:
-    """Open the checkpoint file, made if missing."""
+    """Open the checkpoint file, made if missing, and anew if it is damaged: the ledger still has the calls."""
+    await asyncio.to_thread(_remove_if_damaged, path)
     async with aiosqlite.connect(path, timeout=30.0) as connection:
         await connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # only before the first table is made
         saver = AsyncSqliteSaver(connection, serde=PackingSerializer())
@@ -46,6 +51,18 @@ async def open_checkpoints(path: Path) -> AsyncIterator[AsyncSqliteSaver]:
         await connection.execute("PRAGMA synchronous = NORMAL")
         await connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")
         yield saver
+
+
+def _remove_if_damaged(path: Path) -> None:
+    try:
+        with closing(sqlite3.connect(path, timeout=30.0)) as connection:
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError:
+        raise  # locked, or the disk is full: that passes
+    except sqlite3.DatabaseError as error:
+        logger.error("%s is damaged and made anew: %s", path, error)
+        for file in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
+            file.unlink(missing_ok=True)
 
 
 async def threads_of(checkpoints: BaseCheckpointSaver[Any]) -> list[str]:

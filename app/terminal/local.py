@@ -6,9 +6,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any, Self
 
-from alembic.util import CommandError
 from pydantic import ValidationError
-from sqlalchemy.exc import SQLAlchemyError
 
 from app.api.batch import Batch, BatchDocument, accept, batch_of, one_line
 from app.api.plans import create_plan
@@ -20,7 +18,7 @@ from app.errors import DocumentError, PrecisError
 from app.settings import Settings, WrongSetting, read_settings
 from app.store import events, runs
 from app.store.database import Database
-from app.store.migrate import migrate
+from app.store.migrate import UNUSABLE, migrate, why_unusable
 from app.store.models import Status
 from app.terminal.desk import Citations, Json, Sent
 from app.terminal.ending import FAILED, USAGE, CommandFailed, refused, wrong_fields
@@ -174,19 +172,9 @@ def _wrong(error: ValidationError) -> Iterator[tuple[str, str]]:
 @contextmanager
 def _told(settings: Settings) -> Iterator[None]:
     """Turn what the service and the system raise into one sentence."""
-    where = settings.database_url.partition("@")[2] or settings.data_dir
     try:
         yield
     except PrecisError as error:
         raise refused(error.problem()) from None
-    except CommandError as error:  # a database of a later version, whose migrations are not known here
-        raise CommandFailed(f"the database in {where} cannot be brought up to date: {error}", FAILED) from None
-    except SQLAlchemyError as error:
-        raise CommandFailed(f"the database in {where} cannot be used: {_cause(error)}.", FAILED) from None
-    except OSError as error:
-        raise CommandFailed(f"{error.filename or where}: {error.strerror or error}.", FAILED) from None
-
-
-def _cause(error: SQLAlchemyError) -> Any:
-    """Return what the driver says, without the statement."""
-    return getattr(error, "orig", None) or str(error).partition("\n")[0]
+    except UNUSABLE as error:
+        raise CommandFailed(why_unusable(error, settings.database_place), FAILED) from None
