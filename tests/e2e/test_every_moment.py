@@ -129,7 +129,7 @@ def test_whatever_fails_at_whatever_moment_the_run_ends_the_same(
         "500",
         pytest.param("reset", marks=pytest.mark.soak),
         pytest.param("empty", marks=pytest.mark.soak),
-        pytest.param("not_json", marks=pytest.mark.soak),
+        pytest.param("broken_json", marks=pytest.mark.soak),
         pytest.param("429", marks=pytest.mark.soak),
     ],
 )
