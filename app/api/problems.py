@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnection
 from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
@@ -53,7 +54,8 @@ def install_problem_handlers(app: FastAPI) -> None:
         return response
 
     @app.exception_handler(OperationalError)
-    async def on_storage_error(request: Request, error: OperationalError) -> JSONResponse:
+    @app.exception_handler(NoConnection)
+    async def on_storage_error(request: Request, error: OperationalError | NoConnection) -> JSONResponse:
         logger.error("the database does not answer: %s", error)
         return render(StorageUnavailable())
 
