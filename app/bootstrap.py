@@ -3,7 +3,6 @@
 import asyncio
 import ctypes
 import gc
-import sys
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -27,7 +26,6 @@ from graphs.models import EMBEDDED, Calls, ChatModel, Gate, Limits, MemoryGuard,
 from graphs.summarize import Document, Documents, Options, make_plan
 
 GC_THRESHOLDS = (5_000, 20, 20)  # objects, and passes over the younger ones, before the next pass
-SWITCH_SECONDS = 0.0005  # that a thread which reads documents may keep the loop, and all calls with it, from going on
 M_MMAP_THRESHOLD = -3  # of glibc's malloc.h
 
 
@@ -121,7 +119,6 @@ async def bootstrap(settings: Settings) -> AsyncIterator[Services]:
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
-        sys.setswitchinterval(SWITCH_SECONDS)
         yield Services(settings, database, notifier, resources, chat, pulse, worker, working, reader)
 
 
