@@ -1,5 +1,6 @@
 """Which steps are merged with each other: neighbours within a document; across documents, what their contents say."""
 
+import hashlib
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,6 +9,11 @@ from typing import NamedTuple
 
 from graphs.summarize.state import DocumentPlan, GroupPlan, Step
 from graphs.text.topics import Features, topics_of
+
+
+def digest_of(text: str) -> int:
+    """Return a number of 64 bits that a text alone decides."""
+    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest())
 
 
 def balanced(layer: Sequence[Step], most: int) -> list[list[Step]]:

@@ -4,7 +4,6 @@ bounds.
 The tree is fixed by sizes alone, so the plan is also the dry run: how many calls, how many tokens at most, how deep.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +23,7 @@ from graphs.summarize.bounds import (
 )
 from graphs.summarize.context import Budget, Options
 from graphs.summarize.facet_plan import facet_plans, wanted_summaries
-from graphs.summarize.grouping import ContentGroups, balanced, sources_of
+from graphs.summarize.grouping import ContentGroups, balanced, digest_of, sources_of
 from graphs.summarize.sending import levels_of, sections_of
 from graphs.summarize.state import Document, DocumentPlan, Documents, GroupPlan, Plan, Step
 from graphs.text.chunking import Chunk, chunk_document, text_span
@@ -136,7 +135,7 @@ class _Planner:
             chunks,
             [count_words(document.text[chunk.start : chunk.end]) for chunk in chunks],
             [self._beside(document, header, chunk) for chunk in chunks],
-            _digest(f"{document.title}\n{document.text}"),
+            digest_of(f"{document.title}\n{document.text}"),
             features_of(document.text),
         )
 
@@ -311,7 +310,7 @@ class _Planner:
         content = ContentGroups(
             # A group's label stays as it is when its documents change.
             digests={
-                id: _digest(source.group) if source.group else read[source.document].digest
+                id: digest_of(source.group) if source.group else read[source.document].digest
                 for id, source in sources.items()
             },
             places={id: place for place, id in enumerate(sources)},
@@ -397,7 +396,3 @@ class _Planner:
             self.steps[step["id"]] = step
             ids.append(step["id"])
         return ids
-
-
-def _digest(text: str) -> int:
-    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest())

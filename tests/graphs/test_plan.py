@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 import pytest
 from hypothesis import given, settings
@@ -114,43 +114,39 @@ async def sizes_at_worst(
     return found
 
 
-async def assert_bounded(
-    shapes: list[tuple[str, int, str]],
-    labels: list[str],
-    options: Options,
-    model: str,
-    window: int,
-    chunk_tokens: int,
-    filler: str,
-) -> None:
+class Case(NamedTuple):
+    """A batch, and how it is to be summarised."""
+
+    shapes: list[tuple[str, int, str]]
+    labels: list[str]
+    options: Options
+    model: str
+    window: int
+    chunk_tokens: int
+    filler: str  # of the answers
+
+
+CASES = st.builds(Case, SHAPES, LABELS, OPTIONS, MODELS, WINDOWS, CHUNKS, st.sampled_from(FILLERS))
+
+
+async def assert_bounded(case: Case) -> None:
     """Assert that each level of a batch's plan shrinks, and that no prompt can exceed its bound or the window."""
-    documents = batch(shapes, labels)
+    documents = batch(case.shapes, case.labels)
     try:
-        plan = make_plan(documents, options, model_facts(model, window), chunk_tokens)
+        plan = make_plan(documents, case.options, model_facts(case.model, case.window), case.chunk_tokens)
     except DoesNotFit:  # a focus too long for so small a window
         return
     assert_sound(plan, documents)
-    author = author_of(model, documents, options)
-    for step, size in await sizes_at_worst(plan, author, token_counter(model), filler):
+    author = author_of(case.model, documents, case.options)
+    for step, size in await sizes_at_worst(plan, author, token_counter(case.model), case.filler):
         assert size <= step["prompt_tokens"], step
-        assert step["prompt_tokens"] + step["max_tokens"] <= window, step
+        assert step["prompt_tokens"] + step["max_tokens"] <= case.window, step
 
 
-ANY_BATCH = (SHAPES, LABELS, OPTIONS, MODELS, WINDOWS, CHUNKS, st.sampled_from(FILLERS))
-
-
-@given(*ANY_BATCH)
+@given(CASES)
 @settings(deadline=None, max_examples=25)
-async def test_no_prompt_exceeds_the_bound_of_its_step_however_long_the_answers_beneath(
-    shapes: list[tuple[str, int, str]],
-    labels: list[str],
-    options: Options,
-    model: str,
-    window: int,
-    chunk_tokens: int,
-    filler: str,
-) -> None:
-    await assert_bounded(shapes, labels, options, model, window, chunk_tokens, filler)
+async def test_no_prompt_exceeds_the_bound_of_its_step_however_long_the_answers_beneath(case: Case) -> None:
+    await assert_bounded(case)
 
 
 @pytest.mark.parametrize("filler", ["[1-8][9-16][200-207]", " [701][702]", "[1-8] a [300-307] b"])
@@ -410,15 +406,9 @@ def test_equal_batches_get_equal_plans() -> None:
 
 @pytest.mark.soak
 @pytest.mark.timeout(3_600)
-@given(*ANY_BATCH)
+@given(CASES)
 @settings(deadline=None, max_examples=2_000)
 async def test_none_of_thousands_of_batches_has_a_prompt_beyond_its_bound_or_a_level_that_does_not_shrink(
-    shapes: list[tuple[str, int, str]],
-    labels: list[str],
-    options: Options,
-    model: str,
-    window: int,
-    chunk_tokens: int,
-    filler: str,
+    case: Case,
 ) -> None:
-    await assert_bounded(shapes, labels, options, model, window, chunk_tokens, filler)
+    await assert_bounded(case)
