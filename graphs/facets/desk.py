@@ -165,7 +165,7 @@ class Desk:
 
         return Call(
             model=self.facts.name,
-            identity={"prompt": PROMPTS_VERSION, "messages": [list(message) for message in messages]},
+            identity={"prompt": PROMPTS_VERSION, **chat.identity(messages)},
             perform=perform,
             owner=self.owner,
             run=self.run,

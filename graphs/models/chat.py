@@ -111,6 +111,10 @@ class ChatModel:
             if isinstance(value, str) and not name.startswith("X-Stainless")  # what the SDK tells of this machine
         }
 
+    def identity(self, messages: Messages) -> dict[str, Any]:
+        """Return what an answer depends on, for its key in the ledger; one name may mean another model elsewhere."""
+        return {"address": self._url, "messages": [list(message) for message in messages]}
+
     async def ask(
         self, messages: Messages, max_tokens: int, bill: Bill | None = None, hear: Hear | None = None
     ) -> Answer:

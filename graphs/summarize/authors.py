@@ -221,7 +221,7 @@ class ChatAuthor:
         return self._payer.call(
             step,
             model=facts.name,
-            identity={"prompt": prompts.VERSION, "messages": [list(message) for message in messages]},
+            identity={"prompt": prompts.VERSION, **self._chat.identity(messages)},
             perform=perform,
             bound=bound,
             bill=bill,

@@ -21,7 +21,7 @@ class Chat(ChatModel):
     """Says what a test wants and remembers the room that it was given."""
 
     def __init__(self, text: str, completion_tokens: int = 10) -> None:
-        self.facts = FACTS
+        super().__init__(FACTS, api_key=None, base_url="http://127.0.0.1:9/v1")
         self.answer = Answer(text, completion_tokens=completion_tokens)
         self.rooms: list[int] = []
 

@@ -1,13 +1,14 @@
 """The graph alone: what it gives, in which order, what it says it lost, and what it leaves behind."""
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
-from graphs.models import Calls
+from graphs.models import Calls, ChatModel, MemoryLedger
 from graphs.models.failures import Unauthorized
 from graphs.summarize import Context, Document, Documents, Output, StepReport, builder, graph
 from tests.graphs.summaries import (
@@ -123,6 +124,19 @@ async def test_the_same_batch_gives_the_same_output_and_a_second_time_for_nothin
     assert usages[0] == usages[1]
     assert usages[2]["calls"] == 0
     assert usages[2]["remembered"] == usages[0]["calls"] > 10
+
+
+async def test_what_one_server_answered_is_not_taken_for_anothers_answer(
+    context_of: ContextOf, model_server: ModelServer
+) -> None:
+    documents, ledger = batch(Ansan=10), MemoryLedger()
+    usages = []
+    for base_url in [model_server.base_url, model_server.base_url.replace("127.0.0.1", "localhost")]:
+        chat = partial(ChatModel, api_key="test", base_url=base_url)
+        output = await run(context_of(documents, calls=Calls(ledger), chat=chat))
+        usages.append(output["usage"])
+    assert usages[0] == usages[1]
+    assert usages[1]["remembered"] == 0
 
 
 @pytest.mark.parametrize("make", ["embedded", "openai"])
