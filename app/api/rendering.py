@@ -26,6 +26,7 @@ from app.api.facets import (
 )
 from app.api.footnotes import Citations, Footnotes
 from app.api.schemas import DocumentOut, GroupOut, RunOut, SummaryOut
+from graphs.text import in_one_line
 
 # What begins something else than text: also a character reference, and a line of tildes that begins code.
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|!~]|&(?=#?\w+;))")
@@ -69,7 +70,11 @@ def render_markdown(run: RunOut, citations: Citations = "none") -> str:
 def render_html(run: RunOut, citations: Citations = "none") -> str:
     """Return the summaries as an HTML page without scripts, pictures and links."""
     language = html.escape(run.summary.language if run.summary else "en", quote=True)
-    body = _MARKDOWN.render(render_markdown(run, citations))
+    tokens = _MARKDOWN.parse(render_markdown(run, citations))
+    for token in tokens:
+        if token.level == 0 and token.nesting == 1:
+            token.attrSet("dir", "auto")  # Arabic and Hebrew run from the right
+    body = str(_MARKDOWN.renderer.render(tokens, _MARKDOWN.options, {}))
     return f'<!doctype html>\n<html lang="{language}"><head>{_HEAD}</head><body>\n{body}</body></html>\n'
 
 
@@ -96,7 +101,9 @@ def _by_source(run: RunOut, notes: Footnotes) -> str:
     assert run.summary is not None
     titles = {document.id: document.title for document in run.documents}
     paragraphs = groupby(run.summary.sentences, key=lambda sentence: sentence.citations[0].document)
-    return "\n\n".join(f"**{escape(titles[id])}:** {' '.join(map(notes.sentence, group))}" for id, group in paragraphs)
+    return "\n\n".join(
+        f"**{escape(titles[id])}:** {in_one_line(map(notes.sentence, group))}" for id, group in paragraphs
+    )
 
 
 def _body(document: DocumentOut, notes: Footnotes) -> str:

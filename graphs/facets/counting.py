@@ -45,14 +45,20 @@ class Haystack:
         first, last = folded[0], folded[-1]
         end = place + len(folded)
         before, after = self._text[max(0, place - 2) : place], self._text[end : end + 2]
-        if first.isalnum() and not _HAN_OR_KANA.match(first) and _is_of_word(before[-1:]):
+        if not (_HAN_OR_KANA.match(first) or _ends_between(before[-1:], first)):
             return False
         if first.isdigit() and before[:1].isdigit() and before[-1:] in (".", ","):
             return False
-        if last.isdigit():
-            number_goes_on = after[:1] in (".", ",") and after[1:].isdigit()
-            return not (number_goes_on or (after[:1].isalnum() and not _GLUED.match(after)))
-        return not (_is_of_word(last) and _is_of_word(after[:1]) and not _GLUED.match(last))
+        if last.isdigit() and after[:1] in (".", ",") and after[1:].isdigit():
+            return False
+        return _GLUED.match(last) is not None or _ends_between(last, after[:1])
+
+
+def _ends_between(one: str, other: str) -> bool:
+    """Tell whether a word ends between two neighbours: "Precis는" and "于1923年" each hold two words."""
+    if not (_is_of_word(one) and _is_of_word(other)):
+        return True
+    return (_GLUED.match(one) is None) != (_GLUED.match(other) is None)
 
 
 def _is_of_word(character: str) -> bool:

@@ -20,7 +20,13 @@ ENGLISH = frozenset(["the", "and", "that", "with", "from", "this", "which", "wer
 ENGLISH_SHARE = 0.07  # of the words
 ENGLISH_WORDS = 50  # in fewer, a title or a quotation may weigh too much
 _NO_LETTER_ASCII = {code: None for code in range(128) if not chr(code).isalpha()}
-SAME = {"nb": "no", "nn": "no", "iw": "he", "in": "id"}
+SAME = {
+    "nb": "no", "nn": "no", "iw": "he", "in": "id",
+    # What the identifier finds in short texts of the standard language; "zxx" is what it calls no language at all.
+    "ary": "ar", "arz": "ar", "wuu": "zh", "yue": "zh", "hbo": "he", "grc": "el", "sdh": "ku", "uzs": "uz",
+    "zxx": DEFAULT,
+}  # fmt: skip
+"""Codes of one language, and the one that stands for it."""
 NAMES = {
     "ar": "Arabic", "cs": "Czech", "da": "Danish", "de": "German", "el": "Greek", "en": "English", "es": "Spanish",
     "fi": "Finnish", "fr": "French", "he": "Hebrew", "hi": "Hindi", "hu": "Hungarian", "id": "Indonesian",
@@ -43,7 +49,7 @@ def detect_language(text: str) -> str:
     if letters < LEAST_LETTERS or _is_plainly_english(sample):
         return DEFAULT
     code, _ = py3langid.classify(sample)
-    return str(code)
+    return str(SAME.get(code, code))
 
 
 def _is_plainly_english(text: str) -> bool:

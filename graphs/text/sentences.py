@@ -23,6 +23,13 @@ _NARROW = 40  # narrower columns are verse, addresses and lists; wide characters
 _FIRST_WORD = 12  # characters of the next word that count, so that one URL does not make every line look full
 
 _SPACE = re.compile(r"\s")
+_MISSED = re.compile(r"(?<=[。｡])(?=[0-9０-９])")  # where sentencex sees no border
+# Thai and Lao have no full stop: a space stands between sentences, and between clauses.
+_THAI = re.compile("[\u0e00-\u0eff]")
+_THAI_GAP = re.compile(
+    "(?<=[\u0e00-\u0eff]) +(?=[\u0e00-\u0eff])|(?<=[0-9\u0e50-\u0e59\u0ed0-\u0ed9]) +(?=[\u0e00-\u0eff]{3})"
+)
+_THAI_CHARACTERS = 40  # of a piece between such spaces, at least
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _WIDE_SPACES = "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 _FENCE = re.compile(r"```|~~~")
@@ -234,7 +241,24 @@ def _reports(plain: str, quoted: int, start: int) -> bool:
 def _segment(language: str, window: str) -> list[str]:
     """Pieces that concatenate to the window: promised by sentencex for one paragraph, and checked."""
     pieces: list[str] = sentencex.segment(language, window)
-    return pieces if "".join(pieces) == window else [window]
+    if "".join(pieces) != window:
+        pieces = [window]
+    if not window.isascii():
+        if "。" in window or "｡" in window:
+            pieces = [part for piece in pieces for part in _MISSED.split(piece)]
+        if _THAI.search(window):
+            pieces = [part for piece in pieces for part in _clauses(piece)]
+    return pieces
+
+
+def _clauses(piece: str) -> Iterator[str]:
+    """Yield a piece of Thai or Lao in parts that end at its spaces and are not too short to be sentences."""
+    start = 0
+    for gap in _THAI_GAP.finditer(piece):
+        if gap.end() - start >= _THAI_CHARACTERS and len(piece) - gap.end() >= _THAI_CHARACTERS:
+            yield piece[start : gap.end()]
+            start = gap.end()
+    yield piece[start:]
 
 
 def _last_space(window: str) -> int:

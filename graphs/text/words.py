@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 # Scripts written without spaces: Thai, Lao, Myanmar, Khmer; Kana, Bopomofo, Han with its iteration marks.
@@ -17,7 +17,7 @@ HANGUL = "\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7ff"
 """The inside of a character class, too."""
 
 # Vowel signs and accents are not \w, yet they do not end a word.
-_MARKS = "\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0dff"
+_MARKS = "\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0963\u0966-\u0dff"
 
 _WORD = re.compile(rf"([{SPACELESS}]+)|[^\W_{SPACELESS}][^\s{SPACELESS}]*")  # group 1: a run without spaces
 _NO_WORD_ASCII = {code: None for code in range(128) if not chr(code).isalnum() and not chr(code).isspace()}
@@ -82,6 +82,15 @@ def is_spaceless(character: str) -> bool:
 def is_hangul(character: str) -> bool:
     """Whether a character is Korean, a syllable or a part of one."""
     return _HANGUL.match(character) is not None
+
+
+def in_one_line(sentences: Iterable[str]) -> str:
+    """Join sentences as their script does: with a space, but not behind a full stop as wide as a character of Han."""
+    line = ""
+    for sentence in sentences:
+        is_wide = bool(line) and unicodedata.east_asian_width(line[-1]) in "WF" and not is_hangul(line[-1])
+        line += sentence if not line or is_wide else f" {sentence}"
+    return line
 
 
 def terms(text: str) -> list[str]:

@@ -153,6 +153,19 @@ def test_hostile_titles_quotes_and_texts_forge_no_footnote_and_become_no_markup(
     assert not tags & {"a", "img", "script"}
 
 
+def test_a_page_lets_each_paragraph_run_as_its_script_does_and_joins_chinese_without_spaces(
+    client: httpx.Client,
+) -> None:
+    texts = {
+        "ar": "افتتح ميناء المدينة في عام 1923. دمرت عاصفة الرصيف.",
+        "zh": "该港口于1923年开放。大风暴摧毁了码头。",
+    }
+    run = post(client, *({"id": id, "title": id, "text": text} for id, text in texts.items()))
+    page = read(client, run, "none", "text/html").partition("<body>")[2]
+    assert f'<p dir="auto">{texts["ar"]}</p>' in page
+    assert f'<p dir="auto">{texts["zh"]}</p>' in page
+
+
 def test_a_summary_whose_sentences_are_not_found_in_it_is_followed_by_them(run: Json) -> None:
     sentences = [
         cited("It was opened.", "q"),

@@ -35,6 +35,21 @@ def test_a_number_is_not_found_inside_of_another(text: str, number: str, count: 
     assert Haystack(text).count(number) == count
 
 
+@pytest.mark.parametrize(
+    ("text", "needle", "count"),
+    [
+        ("Precis는 안산에서 Precis를 썼다. 구Precis, Precision", "Precis", 3),
+        ("该港口于1923年开放，2030年之前扩建。", "1923年", 1),
+        ("该港口于1923年开放，2030年之前扩建。", "2030", 1),
+        ("在Python里", "Python", 1),
+        ("구안산 안산", "안산", 1),
+        ("제12조와 112조", "12", 1),
+    ],
+)
+def test_a_word_ends_where_another_script_begins(text: str, needle: str, count: int) -> None:
+    assert Haystack(text).count(needle) == count
+
+
 def test_a_sign_on_a_letter_is_a_part_of_its_word() -> None:
     assert Haystack("का काम किताब कि").count("का") == 1
     assert Haystack("कि किताब").count("क") == 0

@@ -67,6 +67,21 @@ def test_key_terms_are_found_in_other_languages_too(text: str, term: str) -> Non
     assert term.lower() in [found.lower() for found in terms_of(text)]
 
 
+@pytest.mark.parametrize(
+    ("text", "term", "never"),
+    [
+        ("في عام 1923 افتتح الميناء. في عام 1929 دمرت عاصفة الميناء. في عام 1935 كبر الميناء.", "الميناء", "في"),
+        ("बंदरगाह में जहाज आए। बंदरगाह में तूफान आया। बंदरगाह में रेल आई।", "बंदरगाह", "में"),
+        ("港口于1923年开放。为了港口，建造了一座灯塔。港口有了一座码头。扩建港口的人。", "港口", "了一"),
+        ("Le port de la ville est dans la baie. Le port de la ville a brûlé. Le port est là.", "port", "dans"),
+    ],
+)
+def test_stop_words_of_other_languages_are_no_terms(text: str, term: str, never: str) -> None:
+    found = terms_of(text)
+    assert term in found
+    assert not any(never in each.split() for each in found)
+
+
 def test_what_every_document_speaks_of_tells_less_of_one() -> None:
     common = "The committee met. It heard of {0}. It spoke about {0}. The committee went to {0}. The committee rose."
     texts = [common.format(topic) for topic in ("harbours", "railways", "forests", "museums")]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from graphs.text.language import SAMPLE_CHARACTERS, detect_language, language_name
+from graphs.text.language import SAME, SAMPLE_CHARACTERS, detect_language, language_name
 from tests.model_server import ROOT
 
 SENTENCES = {
@@ -21,6 +21,13 @@ SENTENCES = {
     "ar": "قرر مجلس المدينة يوم الاثنين إصلاح جسر النهر القديم قبل حلول فصل الشتاء.",
     "vi": "Hội đồng thành phố đã quyết định vào thứ Hai sẽ sửa chữa cây cầu cũ trước mùa đông.",
 }  # fmt: skip
+
+
+def test_what_is_found_is_the_language_and_not_its_dialect() -> None:
+    assert (
+        detect_language("في عام 1923 افتتح الميناء. في عام 1929 دمرت عاصفة الميناء. في عام 1935 كبر الميناء.") == "ar"
+    )
+    assert SAME.keys().isdisjoint(SAME.values())
 
 
 @pytest.mark.parametrize("code", SENTENCES)

@@ -139,6 +139,17 @@ def test_japanese_and_chinese_end_at_the_wide_full_stop() -> None:
     assert sentences("下雨了。我买了一把伞。", "zh") == ["下雨了。", "我买了一把伞。"]
 
 
+def test_a_number_behind_a_wide_full_stop_begins_a_sentence() -> None:
+    assert sentences("他来了。1929年冬天，一场大风暴。") == ["他来了。", "1929年冬天，一场大风暴。"]
+    assert sentences("彼は来た。3月に始まる。") == ["彼は来た。", "3月に始まる。"]
+
+
+def test_thai_which_has_no_full_stop_is_cut_at_its_spaces_into_pieces_that_are_not_too_short() -> None:
+    first, second = "ท่าเรือของเมืองเปิดในปี 1923 หลังจากก่อสร้างมาสิบปี", "สภาเมืองตัดสินใจสร้างท่าเทียบเรือขึ้นใหม่ด้วยหินแทนไม้"
+    assert sentences(f"{first} {second}") == [first, second]
+    assert sentences("ท่าเรือ ของเมือง") == ["ท่าเรือ ของเมือง"]
+
+
 def test_text_without_borders_is_cut_at_a_space_before_the_limit() -> None:
     found = sentences("word " * 2_000)
     assert max(map(len, found)) <= LONGEST_CHARACTERS

@@ -5,7 +5,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphs.text.words import BREAK, count_words, terms, terms_of, word_forms
+from graphs.text.words import BREAK, count_words, in_one_line, terms, terms_of, word_forms
 
 
 def test_english_words_are_the_pieces_between_spaces_that_hold_a_letter_or_digit() -> None:
@@ -80,3 +80,14 @@ def test_texts_read_at_once_have_the_terms_of_each_one(texts: list[str]) -> None
             else:
                 read[-1] += terms_of(form, ascii=ascii)
         assert read == ([terms(text) for text in own] or [[]])
+
+
+def test_a_danda_is_no_part_of_a_word() -> None:
+    assert terms("जहाज आए।") == ["जहाज", "आए"]
+
+
+def test_sentences_are_joined_as_their_script_does() -> None:
+    assert in_one_line(["One.", "Two."]) == "One. Two."
+    assert in_one_line(["항구는 오래되었다", "배가 왔다."]) == "항구는 오래되었다 배가 왔다."
+    assert in_one_line(["他来了。", "1929年。", "Python很好。"]) == "他来了。1929年。Python很好。"
+    assert in_one_line([]) == ""

@@ -13,6 +13,11 @@ KOREAN_STOP_WORDS = frozenset(
     이로 하여금
     """.split()
 )
+HAN_PARTICLES = frozenset(
+    "的了在是和与與及或而之于於为為以从從到被把将將也都就又还還这這那其但若则則所等们們着著该該此"
+)
+"""Characters that begin or end a Chinese word only where a run of characters is cut in the wrong place."""
+HAN_NUMERALS = frozenset("〇零一二三四五六七八九十百千万萬亿億兆年月日")
 WEAK_WORDS = frozenset(
     """
     able actual add added allow allowed almost also another apply ask asked available back bad based became become

@@ -4,19 +4,27 @@ Candidates are runs of up to four words between stop words and punctuation. Each
 Ananiadou & Mima, "Automatic recognition of multi-word terms", 2000): how often it stands there other than inside longer
 candidates, times the logarithm of its length; times its inverse document frequency, where there are several documents.
 Korean words are taken without their particles; Han and Kana have no words, so that repeated runs of characters whose
-neighbours vary stand for them (accessor variety: Feng et al., 2004).
+neighbours vary stand for them (accessor variety: Feng et al., 2004). Stop words of other languages than English and
+Korean are those of the collection Stopwords ISO.
 """
 
 import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
+import stopwordsiso
+
 from graphs.facets.offline.korean import Stems, is_hangul
-from graphs.facets.offline.lexicons import KOREAN_STOP_WORDS, WEAK_WORDS
+from graphs.facets.offline.lexicons import HAN_NUMERALS, HAN_PARTICLES, KOREAN_STOP_WORDS, WEAK_WORDS
+from graphs.text.language import detect_language
 from graphs.text.sentences import sentence_spans
 from graphs.text.words import STOP_WORDS, terms
+
+OWN_STOP_WORDS = ("en", "ko")
+"""Languages with lists of our own, which are made for terms."""
 
 WORDS_NOT_DIVIDED = ("th", "lo", "km", "my")
 """Languages whose words neither white space nor characters divide: key terms are not found in them."""
@@ -32,7 +40,9 @@ LEAST_SENTENCES = 20  # for that share to say something
 READ_CHARACTERS = 500_000  # of one document: its key terms show long before
 
 # Vowel signs and accents are not \w, yet they do not end a word.
-_LETTERS = "(?:[^\\W_]|[\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0dff])+"
+_LETTERS = (
+    "(?:[^\\W_]|[\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0963\u0966-\u0dff])+"
+)
 _WORD = re.compile(rf"{_LETTERS}(?:['’\-‐]{_LETTERS})*|[^\s\w]|_")
 _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\u3005]{2,}")
 _KATAKANA = re.compile("[\u30a1-\u30fa\u30fc]{3,}")
@@ -83,7 +93,7 @@ class KeyTerms:
 def _candidates(text: str, stems: Stems) -> Found:
     sentences = [text[start:end] for start, end in sentence_spans(text)]
     words = [_words(sentence) for sentence in sentences]
-    often = _function_words(words)
+    often = _function_words(words) | _stop_words(text)
     found = Found(Counter(), {})
     for sentence, own in zip(sentences, words, strict=True):
         for run in _runs(own, often, stems):
@@ -109,7 +119,13 @@ def _function_words(sentences: Sequence[Sequence[str]]) -> frozenset[str]:
     return frozenset(word for word, count in df.items() if count > most and len(word) <= SHORT_CHARACTERS)
 
 
-def _runs(words: Iterable[str], often: frozenset[str], stems: Stems) -> Iterator[list[tuple[str, str]]]:
+def _stop_words(text: str) -> AbstractSet[str]:
+    """Return the stop words of a text's language, in lower case."""
+    language = detect_language(text)
+    return set() if language in OWN_STOP_WORDS else stopwordsiso.stopwords(language)
+
+
+def _runs(words: Iterable[str], often: AbstractSet[str], stems: Stems) -> Iterator[list[tuple[str, str]]]:
     """Yield the runs of words between what ends a term, each as its key and its spelling."""
     run: list[tuple[str, str]] = []
     for word in words:
@@ -134,7 +150,7 @@ def _key(word: str) -> str:
     return " ".join(stemmed) if stemmed else word.lower()
 
 
-def _may_stand(word: str, *, hangul: bool, often: frozenset[str]) -> bool:
+def _may_stand(word: str, *, hangul: bool, often: AbstractSet[str]) -> bool:
     """Tell whether a word may be part of a term at all."""
     if hangul:
         return len(word) > 1 and word not in KOREAN_STOP_WORDS
@@ -182,9 +198,14 @@ def _add_han(found: Found, sentences: Sequence[str]) -> None:
                     left.setdefault(run, set()).add(text[first - 1] if first else f"{number}<")
                     right.setdefault(run, set()).add(text[first + size] if first + size < len(text) else f"{number}>")
     for run, count in runs.items():
-        if count > 1 and min(len(left[run]), len(right[run])) >= LEAST_VARIETY:
+        if count > 1 and _may_be_word(run) and min(len(left[run]), len(right[run])) >= LEAST_VARIETY:
             found.counts[tuple(run)] += count
             found.spelled.setdefault(tuple(run), Counter())[run] += count
+
+
+def _may_be_word(run: str) -> bool:
+    """Tell whether a run of Han may be a word: it neither begins nor ends with a particle, and is no number."""
+    return not (run[0] in HAN_PARTICLES or run[-1] in HAN_PARTICLES or HAN_NUMERALS.issuperset(run))
 
 
 def _parts(key: tuple[str, ...]) -> set[tuple[str, ...]]:
