@@ -9,8 +9,10 @@ from typing import Any, Self
 from pydantic import ValidationError
 
 from app.api.batch import Batch, BatchDocument, accept, batch_of
+from app.api.events import DraftsTold
 from app.api.plans import create_plan
 from app.api.runs import cancel_run
+from app.api.stream import PROGRESS_SECONDS
 from app.api.titles import one_line
 from app.bootstrap import Services, bootstrap
 from app.errors import DocumentError
@@ -19,7 +21,7 @@ from app.terminal.desk import Json, Sent
 from app.terminal.ending import CommandFailed, wrong_fields
 from app.terminal.kept import Kept, settings_of, told
 from app.terminal.sources import Source
-from app.work.notifier import wait
+from app.work.notifier import POLL_SECONDS, wait
 from graphs.summarize import Options
 
 FILES_AT_ONCE = 16  # held in memory while they wait to be read
@@ -54,9 +56,12 @@ class Local(Kept):
 
     async def events(self, run_id: str) -> AsyncIterator[tuple[str, Json]]:
         """Yield type and data of each event of a run, from its first to its end."""
-        seq = 0
+        seq, known = 0, DraftsTold()
         while True:
             waiter = self._services.notifier.waiter(run_id)
+            drafts = self._services.resources.drafts.of(run_id)
+            if told := known.news(drafts):
+                yield "draft", {"drafts": told}
             found = await self._services.database.fetch(events.after(run_id, seq, EVENTS_AT_ONCE))
             for event in found:
                 seq = event.seq
@@ -64,7 +69,7 @@ class Local(Kept):
             if found and found[-1].type == events.FINISHED:
                 return
             if not found:
-                await wait(waiter)
+                await wait(waiter, PROGRESS_SECONDS if drafts else POLL_SECONDS)
 
     async def cancel(self, run_id: str) -> Json:
         """Stop a run; return it when it has stopped."""
