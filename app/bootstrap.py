@@ -22,7 +22,18 @@ from app.work.presence import Presence
 from app.work.pulse import Pulse
 from app.work.resources import Resources
 from app.work.worker import Worker
-from graphs.models import EMBEDDED, Calls, ChatModel, Gate, Limits, MemoryGuard, ModelFacts, model_facts, open_pool
+from graphs.models import (
+    EMBEDDED,
+    Calls,
+    ChatModel,
+    Gate,
+    Limits,
+    MemoryGuard,
+    ModelFacts,
+    load_chat,
+    model_facts,
+    open_pool,
+)
 from graphs.summarize import Document, Documents, Options, make_plan
 
 GC_THRESHOLDS = (5_000, 20, 20)  # objects, and passes over the younger ones, before the next pass
@@ -114,6 +125,8 @@ async def bootstrap(settings: Settings) -> AsyncIterator[Services]:
         stack.callback(beating.cancel)
         reader = Reader(settings.parse_seconds)
         stack.push_async_callback(reader.close)
+        if settings.allowed_models != [EMBEDDED]:
+            load_chat()  # which the first run that asks for it would bring in behind the freeze
         # What is loaded by now stays for good: the garbage collector need not look through it again and again, nor look
         # after every seven hundred objects. Both together took a third of the graph's CPU time.
         gc.collect()

@@ -18,8 +18,9 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
-from app.api.batch import BatchDocument, accept, batch_of, one_line
+from app.api.batch import BatchDocument, accept, batch_of
 from app.api.showing import show_run
+from app.api.titles import one_line
 from app.bootstrap import Services, bootstrap
 from app.errors import DocumentError, PrecisError
 from app.plot import Bar, draw_bars

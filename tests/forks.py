@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import app
+from graphs.models import load_chat
 
 ROOT = Path(__file__).resolve().parent.parent
 PR_SET_CHILD_SUBREAPER = 36  # of Linux' prctl.h
@@ -139,6 +140,7 @@ def main() -> NoReturn:
     for module in pkgutil.walk_packages(app.__path__, "app."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
+    load_chat()
     gc.collect()
     gc.freeze()  # so that no child looks through all of it again
     asker = socket.socket(fileno=int(sys.argv[1]))

@@ -19,6 +19,7 @@ from starlette.types import Message
 from app.api.dependencies import ServicesDep
 from app.api.problems import fields_problem
 from app.api.schemas import EXAMPLE_BATCH, EXAMPLE_REPORT, BatchIn, DocumentIn
+from app.api.titles import one_line
 from app.bootstrap import Services
 from app.errors import (
     DocumentError,
@@ -334,11 +335,6 @@ def _folder(file: UploadFile) -> str:
     return one_line("/".join(folder for folder in folders if folder.strip() not in ("", ".", "..")))[
         :LONGEST_GROUP
     ].strip()
-
-
-def one_line(text: str) -> str:
-    """Return a title without line breaks and characters that a terminal or a page would obey."""
-    return " ".join("".join(character for character in text if character.isprintable() or character.isspace()).split())
 
 
 def _unique(names: Sequence[str]) -> list[str]:

@@ -7,8 +7,8 @@ own stand in round ones instead, so that no text forges a footnote or says where
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from app.api.batch import one_line
 from app.api.schemas import CitationOut, DocumentOut, SentenceOut, SummaryOut
+from app.api.titles import one_line
 from graphs.evidence import without_lookalikes
 
 Citations = Literal["none", "footnotes"]

@@ -222,7 +222,7 @@ async def this_process(**settings: Any) -> AsyncIterator[Desk]:
 @asynccontextmanager
 async def data_directory(**settings: Any) -> AsyncIterator[Shelf]:
     """Open the runs that the data directory keeps."""
-    from app.terminal.local import Kept
+    from app.terminal.kept import Kept
 
     async with Kept.open(**settings) as kept:
         yield kept

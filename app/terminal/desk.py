@@ -23,7 +23,7 @@ class Desk(Protocol):
         ...
 
     def events(self, run_id: str) -> AsyncIterator[tuple[str, Json]]:
-        """Yield type and data of each event of a run, from its first to its end."""
+        """Yield type and data of each event of a run, from its first to its end, and how drafts grow."""
         ...
 
     async def run(self, run_id: str) -> Json:

@@ -2,74 +2,30 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Self
 
 from pydantic import ValidationError
 
-from app.api.batch import Batch, BatchDocument, accept, batch_of, one_line
+from app.api.batch import Batch, BatchDocument, accept, batch_of
+from app.api.events import DraftsTold
 from app.api.plans import create_plan
-from app.api.rendering import render_markdown
 from app.api.runs import cancel_run
-from app.api.showing import run_head, show_run
+from app.api.stream import PROGRESS_SECONDS
+from app.api.titles import one_line
 from app.bootstrap import Services, bootstrap
-from app.errors import DocumentError, PrecisError
-from app.settings import Settings, WrongSetting, read_settings
+from app.errors import DocumentError
 from app.store import events, runs
-from app.store.database import Database
-from app.store.migrate import UNUSABLE, migrate, why_unusable
-from app.store.models import Status
-from app.terminal.desk import Citations, Json, Sent
-from app.terminal.ending import FAILED, USAGE, CommandFailed, refused, wrong_fields
+from app.terminal.desk import Json, Sent
+from app.terminal.ending import CommandFailed, wrong_fields
+from app.terminal.kept import Kept, settings_of, told
 from app.terminal.sources import Source
-from app.work.notifier import wait
+from app.work.notifier import POLL_SECONDS, wait
 from graphs.summarize import Options
 
 FILES_AT_ONCE = 16  # held in memory while they wait to be read
 EVENTS_AT_ONCE = 1_000
-
-
-class Kept:
-    """A shelf: the runs in the data directory, which are looked at and not driven."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    @classmethod
-    @asynccontextmanager
-    async def open(cls, **given: Any) -> AsyncIterator[Self]:
-        """Open the data directory of these settings. Raises `CommandFailed` when nothing is kept there."""
-        settings = _settings(given)
-        with _told(settings):
-            if not settings.database_url and not (settings.data_dir / "precis.db").exists():
-                raise CommandFailed(f"there are no runs in {settings.data_dir}.")
-            await asyncio.to_thread(migrate, settings.sqlalchemy_url)
-            async with AsyncExitStack() as stack:
-                database = Database(settings.sqlalchemy_url)
-                stack.push_async_callback(database.close)
-                yield cls(database)
-
-    async def page(self, limit: int, status: str | None) -> list[Json]:
-        """Return the newest runs, without their documents."""
-        wanted = Status(status) if status else None
-        async with self._database.read() as session:
-            found = await runs.page(session, "", before=None, status=wanted, limit=limit)
-            titles = await runs.first_titles(session, [run.id for run in found])
-        return [run_head(run, titles.get(run.id, "")).model_dump(mode="json") for run in found]
-
-    async def run(self, run_id: str) -> Json:
-        """Return a run as it is now."""
-        return (await show_run(self._database, run_id)).model_dump(mode="json")
-
-    async def markdown(self, run_id: str, citations: Citations) -> str:
-        """Return the summaries of a run that has some, with citations as wanted."""
-        return render_markdown(await show_run(self._database, run_id), citations)
-
-    async def delete(self, run_id: str) -> None:
-        """Delete a run that has ended."""
-        async with self._database.begin() as session:
-            await runs.remove(session, run_id)
 
 
 class Local(Kept):
@@ -83,8 +39,8 @@ class Local(Kept):
     @asynccontextmanager
     async def open(cls, **given: Any) -> AsyncIterator[Self]:
         """Open the service of these settings without its HTTP. Raises `CommandFailed`."""
-        settings = _settings(given)
-        with _told(settings):
+        settings = settings_of(given)
+        with told(settings):
             async with bootstrap(settings) as services:
                 yield cls(services)
 
@@ -100,9 +56,12 @@ class Local(Kept):
 
     async def events(self, run_id: str) -> AsyncIterator[tuple[str, Json]]:
         """Yield type and data of each event of a run, from its first to its end."""
-        seq = 0
+        seq, known = 0, DraftsTold()
         while True:
             waiter = self._services.notifier.waiter(run_id)
+            drafts = self._services.resources.drafts.of(run_id)
+            if told := known.news(drafts):
+                yield "draft", {"drafts": told}
             found = await self._services.database.fetch(events.after(run_id, seq, EVENTS_AT_ONCE))
             for event in found:
                 seq = event.seq
@@ -110,7 +69,7 @@ class Local(Kept):
             if found and found[-1].type == events.FINISHED:
                 return
             if not found:
-                await wait(waiter)
+                await wait(waiter, PROGRESS_SECONDS if drafts else POLL_SECONDS)
 
     async def cancel(self, run_id: str) -> Json:
         """Stop a run; return it when it has stopped."""
@@ -157,24 +116,6 @@ class Local(Kept):
         return document
 
 
-def _settings(given: Mapping[str, Any]) -> Settings:
-    try:
-        return read_settings(**given)
-    except WrongSetting as error:
-        raise CommandFailed(f"{error}.", USAGE) from None
-
-
 def _wrong(error: ValidationError) -> Iterator[tuple[str, str]]:
     for found in error.errors():
         yield ".".join(map(str, found["loc"])), str(found["msg"])
-
-
-@contextmanager
-def _told(settings: Settings) -> Iterator[None]:
-    """Turn what the service and the system raise into one sentence."""
-    try:
-        yield
-    except PrecisError as error:
-        raise refused(error.problem()) from None
-    except UNUSABLE as error:
-        raise CommandFailed(why_unusable(error, settings.database_place), FAILED) from None

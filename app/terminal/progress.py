@@ -1,16 +1,18 @@
-"""How far a run is, as a line that moves while a person looks on, and as nothing at all otherwise."""
+"""How far a run is, and what is being written, while a person looks on; nothing at all otherwise."""
 
 import math
 import time
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
+from rich.text import Text
 
 from app.terminal.desk import WAITING, Json
+from app.terminal.showing import TEXT_COLUMNS, clean
 
 # What each phase of a run is called here; one that is not known is shown by its own name.
 PHASES = {
@@ -26,6 +28,8 @@ PHASES = {
 MEGABYTE = 1024 * 1024
 NARROW_COLUMNS = 100
 TELLING_CALLS = 20  # from which on the time that is left can be told
+DRAFT_LINES = 12  # of what is being written that are shown, if the terminal has room
+OTHER_LINES = 4  # of the terminal that are left for the rest
 
 
 @dataclass(slots=True)
@@ -41,12 +45,17 @@ class State:
     cost_usd: float | None = None
     ends_at: float | None = None  # about, in monotonic seconds
     is_waiting: bool = False  # for the service to come back
+    drafts: dict[str | None, str] = field(default_factory=dict)  # of summaries, by document; None: of the batch
 
     def take(self, type: str, data: Json) -> None:
         """Take in an event."""
         self.is_waiting = type == WAITING
         if type == "document":
             self.summarised += 1
+            self.drafts.pop(data["id"], None)
+        for part in data["drafts"] if type == "draft" else ():
+            before = self.drafts.get(part["document"], "")[: part["start"]]
+            self.drafts[part["document"]] = before + part["text"]
         if progress := data.get("progress"):
             self.phase = str(progress.get("phase", self.phase))
             self.done, self.total = int(progress.get("done", 0)), int(progress.get("total", 0))
@@ -56,9 +65,17 @@ class State:
         if usage := data.get("run_usage") or data.get("usage"):
             self.cost_usd = usage.get("cost_usd")
 
+    @property
+    def draft(self) -> str:
+        """What is being written: of several, the one that was begun first."""
+        return next(filter(None, self.drafts.values()), "")
+
     def title(self) -> str:
         """Return what is going on."""
-        return "the service is away; waiting" if self.is_waiting else PHASES.get(self.phase, self.phase)
+        if self.is_waiting:
+            return "the service is away; waiting"
+        phase = "reduce" if self.draft and self.phase in ("map", "collapse") else self.phase
+        return PHASES.get(phase, phase)
 
     def details(self, columns: int) -> str:
         """Return the figures, as many as a terminal of that width has room for."""
@@ -87,12 +104,30 @@ def about(seconds: float) -> str:
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
 
 
+def last_lines(draft: str, console: Console) -> Text:
+    """Return the end of a draft, as much as a terminal has room for."""
+    lines = Text(clean(draft).rstrip(), style="dim").wrap(console, min(console.width, TEXT_COLUMNS))
+    return Text("\n").join(lines[-max(1, min(DRAFT_LINES, console.height - OTHER_LINES)) :])
+
+
+class _Drafting(Progress):
+    """A line, and above it what is being written."""
+
+    draft = ""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """Yield what is shown, from top to bottom."""
+        if self.draft:
+            yield last_lines(self.draft, self.console)
+        yield from super().get_renderables()
+
+
 class Watch:
     """The line in a terminal; use it as a context."""
 
     def __init__(self, console: Console, *, is_shown: bool) -> None:
         self._console = console
-        self._progress = Progress(
+        self._progress = _Drafting(
             SpinnerColumn(),
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
@@ -120,6 +155,7 @@ class Watch:
 
     def stopping(self) -> None:
         """Show that the run is being stopped."""
+        self._progress.draft = ""
         self._update("stopping", 0, None, "")
 
     async def follow(self, events: AsyncIterator[tuple[str, Json]], documents: int) -> None:
@@ -128,6 +164,7 @@ class Watch:
         async for type, data in events:
             state.take(type, data)
             details = state.details(self._console.width)
+            self._progress.draft = state.draft
             self._update(state.title(), state.done, state.total or None, details)
 
     def _update(self, title: str, done: int, total: int | None, details: str) -> None:

@@ -2,7 +2,7 @@
 
 from graphs.models.calls import Answer, Call, Calls, Ledger, MemoryLedger
 from graphs.models.catalog import EMBEDDED, ModelFacts, Price, model_facts
-from graphs.models.chat import ChatModel, open_pool
+from graphs.models.chat import ChatModel, load_chat, open_pool
 from graphs.models.failures import (
     AnswerMalformed,
     BudgetTooSmall,
@@ -37,6 +37,7 @@ __all__ = [
     "ModelFacts",
     "Price",
     "RunStopped",
+    "load_chat",
     "model_facts",
     "open_pool",
 ]

@@ -17,7 +17,6 @@ from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
-from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
 from graphs.models.calls import Answer
@@ -74,6 +73,14 @@ async def open_pool() -> AsyncIterator[aiohttp.ClientSession]:
         yield pool
 
 
+def load_chat() -> None:
+    """Load LangChain's chat model ahead of the first `ChatModel`, which loads it else.
+
+    It takes a second and 20 MB, which whoever asks the embedded model alone need not spend.
+    """
+    import langchain_openai  # noqa: F401
+
+
 class ChatModel:
     """One chat model behind an OpenAI-compatible address.
 
@@ -94,6 +101,8 @@ class ChatModel:
         self._pool = pool
         self._observe = observe
         self._streams = True  # as long as the server has not refused to
+        from langchain_openai import ChatOpenAI
+
         self._chat = ChatOpenAI(
             model=facts.name.partition(":")[2],
             api_key=SecretStr(api_key or "none"),  # local servers take any

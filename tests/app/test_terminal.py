@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from app.cli.summaries import summarize
 from app.errors import InvalidFields, PlanImpossible, RunIsActive, RunNotFound, UnknownModel, UnreadableDocuments
 from app.terminal.ending import CommandFailed, refused
 from app.terminal.folder import NAME_BYTES, SUFFIX, safe_names
 from app.terminal.options import options_of
-from app.terminal.progress import State, about
+from app.terminal.progress import State, about, last_lines
 from app.terminal.showing import clean
 from app.terminal.sources import by_folder, gather
 from graphs.summarize import Budget, Options
@@ -244,6 +245,27 @@ def test_the_time_that_is_left_is_not_guessed_from_the_first_calls() -> None:
     progress = {"phase": "map", "done": 1, "total": 500, "failed": 0, "eta_seconds": 3600.0}
     state.take("progress", {"progress": progress})
     assert "left" not in state.details(120)
+
+
+def test_what_is_being_written_is_shown_until_an_event_tells_it_or_another_begins() -> None:
+    state = State(documents=2)
+    for document, start, text in (("a", 0, "The pier"), ("b", 0, "The town"), ("a", 8, " was lost.")):
+        state.take("draft", {"drafts": [{"document": document, "start": start, "text": text}]})
+    assert state.draft == "The pier was lost."
+    assert state.title() == "waiting for its turn"
+    state.take("progress", {"progress": {"phase": "collapse", "done": 1, "total": 2}})
+    assert state.title() == "writing"
+    state.take("document", {"id": "a", "text": "The pier was lost."})
+    assert state.draft == "The town"
+    state.take("draft", {"drafts": [{"document": "b", "start": 0, "text": ""}]})
+    assert state.draft == ""
+
+
+def test_of_a_long_draft_the_end_is_shown_within_the_terminal() -> None:
+    console = Console(width=40, height=10)
+    shown = last_lines(f"\x1b[2J{'word ' * 500}end [bold]", console).plain.splitlines()
+    assert (len(shown), shown[-1].endswith("end [bold]"), max(map(len, shown)) <= 40) == (6, True, True)
+    assert last_lines("항구가 열렸다.", console).plain == "항구가 열렸다."
 
 
 def test_characters_that_a_terminal_obeys_are_not_printed() -> None:

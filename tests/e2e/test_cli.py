@@ -216,3 +216,20 @@ print(sorted(heavy & set(sys.modules)), file=sys.stderr)
     groups = [str(group.name) for group in cli.registered_groups]
     assert len(commands) + len(groups) >= 4
     assert all(name in done.stdout for name in [*commands, *groups])
+
+
+@pytest.mark.parametrize(("command", "loaded"), [("runs", []), ("summarize", ["docx", "fastapi"])])
+def test_what_asks_no_language_model_loads_none(
+    command: str, loaded: list[str], precis: Precis, environment: dict[str, str], town: Path
+) -> None:
+    assert precis("summarize", town).returncode == 0
+    code = """
+import sys
+from app.cli import app
+app(sys.argv[1:], standalone_mode=False)
+print(sorted({"fastapi", "uvicorn", "langchain_openai", "openai", "docx", "trafilatura"} & set(sys.modules)))
+"""
+    arguments = [sys.executable, "-c", code, command, *([str(town)] if command == "summarize" else [])]
+    own = {name: value for name, value in environment.items() if not name.startswith("OPENAI_")}
+    done = subprocess.run(arguments, cwd=ROOT, env=own, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout.splitlines()[-1] == str(loaded), done.stderr

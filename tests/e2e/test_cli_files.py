@@ -7,6 +7,7 @@ import re
 import resource
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -39,8 +40,15 @@ def folder(tmp_path: Path) -> Path:
     return path
 
 
-def in_terminal(arguments: list[str], environment: dict[str, str], columns: int = 100) -> tuple[int, str]:
-    """Run `precis` in a terminal of its own; return its exit code and all that the terminal was sent."""
+def in_terminal(
+    arguments: list[str],
+    environment: dict[str, str],
+    columns: int = 100,
+    watch: Callable[[str], object] = len,
+) -> tuple[int, str]:
+    """Run `precis` in a terminal of its own; return its exit code and all that the terminal was sent, of which `watch`
+    is told whenever there is more.
+    """
     pid, terminal = pty.fork()
     if pid == 0:
         os.environ.clear()
@@ -51,6 +59,7 @@ def in_terminal(arguments: list[str], environment: dict[str, str], columns: int 
     with suppress(OSError):  # the other end is closed
         while data := os.read(terminal, 65536):
             shown += data
+            watch(shown.decode(errors="replace"))
     os.close(terminal)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), shown.decode(errors="replace")
 
@@ -275,6 +284,24 @@ def test_a_terminal_shows_progress_and_then_the_summary_within_its_width(
     assert re.match(r"\s*Summary *\n", plain)
     assert "succeeded" in plain
     assert max(len(line) for line in plain.splitlines()) <= columns
+
+
+def test_the_summary_is_shown_while_it_is_written(
+    town: Path, environment: dict[str, str], model_server: ModelServer
+) -> None:
+    model_server.hold()
+    model_server.fault("pause", times=-1)  # half of the answer, and the rest when it is released
+    environment["PRECIS_CALL_SECONDS"] = "20"  # so that a summary that is not shown ends as a failure
+
+    def watch(shown: str) -> None:
+        if "Ansan" in shown:
+            model_server.release()
+
+    command = ["summarize", str(town), "--model", "openai:fake", "--strategy", "single"]
+    code, shown = in_terminal(command, environment, watch=watch)
+    assert code == 0, shown[-500:]
+    assert "Ansan" in shown[: shown.rindex("\x1b[2K")]
+    assert model_server.stats()["calls"] == 1
 
 
 def test_nothing_moves_where_nobody_looks_on(precis: Precis, folder: Path) -> None:
