@@ -151,7 +151,7 @@ def test_facets_are_in_the_markdown_and_in_the_page_under_headings(
     for heading in [*headings, "Translation (ko)"]:
         assert f"\n## {heading}\n" in text
         assert text.count(f"\n### {heading}\n") == 2
-        assert f"<h2>{heading}</h2>" in page
+        assert f'<h2 dir="auto">{heading}</h2>' in page
     assert "\n- harbour (3×), ships (3×)\n" in text
     assert "\n- place: Ansan (2×)\n- date: 1923 (2×)\n" in text
     assert "positive (+0.50)" in text
