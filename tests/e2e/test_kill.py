@@ -171,9 +171,10 @@ def test_while_storage_takes_nothing_no_more_is_paid_than_a_kill_may_lose(
     assert stats["finished"] == undisturbed["progress"]["total"] + 2 * IN_FLIGHT
 
 
-@pytest.mark.parametrize("kills", [[7], [16, 38]])  # beside the map; there, and when the summaries are retold
+# Beside the map; there, and when the summaries are retold, with and without the checkpoint behind the review.
+@pytest.mark.parametrize(("kills", "lost_checkpoints"), [([7], 0), ([16, 38], 0), ([16, 38], 1)])
 def test_facets_that_were_finished_before_a_kill_are_not_paid_again(
-    kills: list[int], start: StartService, client: httpx.Client, model_server: ModelServer
+    kills: list[int], lost_checkpoints: int, start: StartService, client: httpx.Client, model_server: ModelServer
 ) -> None:
     body = batch(*TOWNS[:2], sentences=20, facets=["entities", "translation:ko", "synthesis"])
     teach(model_server)
@@ -190,6 +191,7 @@ def test_facets_that_were_finished_before_a_kill_are_not_paid_again(
     most = 0
     for finished, following in zip(kills, [*kills[1:], None], strict=True):
         most += kill_after(finished, service, model_server)
+        lose_tail(service.data_dir / "checkpoints.db", lost_checkpoints)
         if following is None:
             model_server.release()
         else:
