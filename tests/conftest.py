@@ -27,7 +27,9 @@ def shared_model_server() -> Iterator[ModelServer]:
 
 @pytest.fixture
 def model_server(shared_model_server: ModelServer) -> ModelServer:
-    """A server that speaks OpenAI's protocol, with its counts at zero and no fault set."""
+    """A server that speaks OpenAI's protocol, with its counts at zero, no fault set and no call of an earlier test."""
+    shared_model_server.reset()
+    shared_model_server.wait_for(lambda counts: counts["in_flight"] == 0)
     shared_model_server.reset()
     return shared_model_server
 
@@ -51,3 +53,8 @@ def client(shared_service: Service, model_server: ModelServer) -> Iterator[httpx
     """A client of a running service that most tests share; its default model is the embedded one, `openai:*` goes to `model_server`."""
     with shared_service.client() as client:
         yield client
+        # What the test has left under way would ask in the next one.
+        model_server.reset()
+        for status in ("queued", "running"):
+            for run in client.get("/v1/runs", params={"status": status, "limit": 500}).json()["runs"]:
+                client.post(f"/v1/runs/{run['id']}/cancel")

@@ -14,8 +14,9 @@ from urllib.error import HTTPError
 from urllib.request import ProxyHandler, Request, build_opener
 
 ROOT = Path(__file__).resolve().parent.parent
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 STOP_SECONDS = 5.0
+REACH_SECONDS = 60.0  # after which a count is not slow any more: it is not reached
 READY = "openai_server: ready on "
 
 Json = dict[str, Any]
@@ -98,7 +99,7 @@ class ModelServer:
     def reset(self) -> None:
         self._ask("POST", "/_reset")
 
-    def wait_for(self, is_reached: Callable[[Json], bool], seconds: float = 10.0) -> Json:
+    def wait_for(self, is_reached: Callable[[Json], bool], seconds: float = REACH_SECONDS) -> Json:
         """The first counts that satisfy the condition. It blocks: beside tasks of the test, use `asyncio.to_thread`."""
         deadline = time.monotonic() + seconds
         while not is_reached(counts := self.stats(keys=False)):

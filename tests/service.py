@@ -1,20 +1,23 @@
 """`precis serve` as a process of its own, for tests that need the real thing: kill it, start it again, look at what is left."""
 
 import os
+import random
 import signal
+import socket
 import subprocess
 import threading
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import httpx
 
 from tests.forks import PrecisProcess
 
 READY_SECONDS = 60.0
-END_SECONDS = 15.0
+END_SECONDS = 60.0  # after which it is not slow any more: it hangs
+PORTS = (20_000, 32_000)  # below those that systems give to whoever asks for any
 
 
 class Service:
@@ -81,7 +84,26 @@ class Service:
         return httpx.Client(base_url=self.base_url, timeout=60.0, trust_env=False, verify=False, **options)
 
 
-def wait_until(condition: Any, seconds: float = 30.0) -> Any:
+def accepted(answer: httpx.Response) -> str:
+    """Return the id of a run that a service has taken: it may have ended by the time of the answer."""
+    assert answer.status_code in (200, 202), answer.text
+    run = answer.json()
+    assert (answer.status_code == 200) == (run["status"] not in ("queued", "running"))
+    return cast("str", run["id"])
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on, and that no other process is given by chance meanwhile."""
+    while True:
+        port = random.randint(*PORTS)
+        try:
+            with socket.create_server(("127.0.0.1", port)):
+                return port
+        except OSError:  # somebody does
+            continue
+
+
+def wait_until(condition: Any, seconds: float = 60.0) -> Any:
     """Return the first true value of `condition()`, or fail."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:

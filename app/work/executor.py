@@ -156,13 +156,14 @@ async def _drive(run: Run, rows: Texts, resources: Resources, journal: Journal) 
     if context.facts.name != EMBEDDED:
         await asyncio.to_thread(resources.chat, context.facts)  # the first one takes most of a second to open
     snapshot = await graph.aget_state(config)
-    if "status" not in snapshot.values and snapshot.created_at is not None and not snapshot.next:
+    # `tasks` tells whether something is left to do: `next` lacks what is done but for the checkpoint behind it.
+    if "status" not in snapshot.values and snapshot.created_at is not None and not snapshot.tasks:
         await forget_checkpoints(run.id, resources)  # they lead nowhere: a power cut took the last ones
         snapshot = await graph.aget_state(config)
     if "plan" in snapshot.values:
         hold_back(snapshot.values["plan"], context, snapshot.values["steps"])
         journal.planned(plan_cost(snapshot.values["plan"]), tree_of(snapshot.values["plan"]))
-    if "status" in snapshot.values and not snapshot.next:  # the graph had ended; only the run's end was not written
+    if "status" in snapshot.values and not snapshot.tasks:  # the graph had ended; only the run's end was not written
         return cast("Outcome", snapshot.values)
     start: Any = None if snapshot.created_at is not None else {"documents": []}
     output: Any = snapshot.values if "status" in snapshot.values else None

@@ -14,7 +14,7 @@ KOREAN = (
     "오늘날 항구에는 여객선 항로 두 개와 작은 연구선단이 있다."
 )
 PROBLEM = "urn:precis:problem:"
-WAIT = {"Prefer": "wait=30"}
+WAIT = {"Prefer": "wait=50"}
 
 
 def chapters(number: int, about: str) -> str:

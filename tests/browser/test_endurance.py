@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, expect
 from tests.browser.watched import WIDTHS, Watched, new_context
 from tests.e2e import Service, batch, ended, post
 from tests.model_server import ModelServer
+from tests.service import free_port
 
 LONG = 60_000  # milliseconds that a run may take on a busy machine
 CALM_MILLISECONDS = 200  # that the page's thread may be busy at a time
@@ -58,10 +59,10 @@ def test_a_restart_in_the_middle_continues_the_picture(
     window: Any, tmp_path: Path, model_server: ModelServer, end: str
 ) -> None:
     settings: dict[str, Any] = {"OPENAI_API_KEY": "test", "OPENAI_BASE_URL": model_server.base_url, "chunk_tokens": 200}
+    settings["port"] = free_port()  # the page knows the service by it
     service = Service(tmp_path / "data", **settings)
     model_server.hold(after=7)
     with service:
-        settings["port"] = service.base_url.rpartition(":")[2]  # the page knows the service by it
         with service.client() as client:
             id = post(client, batch("Ansan", "Busan"))
         page = window.new_page()

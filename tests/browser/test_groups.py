@@ -11,7 +11,7 @@ from tests.app import ENGLISH, KOREAN, WAIT
 from tests.browser.watched import Watched, has_sideways_scroll
 
 Json = dict[str, Any]
-LONG = 20_000  # milliseconds that a run may take on a busy machine
+LONG = 60_000  # milliseconds that a run may take on a busy machine
 
 # Drops a tree: folders are objects, files are texts. A test cannot drop real folders, so these are what a browser gives
 # for them.

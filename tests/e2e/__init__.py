@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 
 from tests.service import Service as OneService
+from tests.service import accepted
 
 Json = dict[str, Any]
 
@@ -52,9 +53,7 @@ def batch(*towns: str, sentences: int = 80, **options: Any) -> Json:
 
 
 def post(client: httpx.Client, body: Json) -> str:
-    answer = client.post("/v1/runs", json=body)
-    assert answer.status_code == 202, answer.text
-    return str(answer.json()["id"])
+    return accepted(client.post("/v1/runs", json=body))
 
 
 def ended(client: httpx.Client, id: str) -> Json:

@@ -82,6 +82,7 @@ def test_a_backup_goes_on_while_another_process_writes_without_pause(tmp_path: P
         writing = threading.Thread(target=write)
         writing.start()
         try:
+            wait_until(lambda: posted)
             done = precis(data_dir, "backup", tmp_path / "copy.db")
         finally:
             stop.set()
@@ -91,6 +92,7 @@ def test_a_backup_goes_on_while_another_process_writes_without_pause(tmp_path: P
         kept = [row[0] for row in connection.execute("SELECT id FROM runs ORDER BY id")]
         without = "SELECT count(*) FROM runs WHERE id NOT IN (SELECT run_id FROM documents)"
         assert connection.execute(without).fetchone() == (0,)
+    assert kept
     assert kept == posted[: len(kept)]  # those accepted by then, and no other
 
 

@@ -162,7 +162,7 @@ def test_an_interrupted_run_keeps_what_was_finished(
     command = ["summarize", town, "--model", "openai:fake", "--length", "short"]
     environment |= {"PRECIS_CONCURRENCY": "1", "PRECIS_CHUNK_TOKENS": "100"}
     process = PrecisProcess(*command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    model_server.wait_for(lambda counts: counts["finished"] == 3 and counts["held"] == 1, 30)
+    model_server.wait_for(lambda counts: counts["finished"] == 3 and counts["held"] == 1)
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=30)
     assert (process.returncode, output) == (130, "")

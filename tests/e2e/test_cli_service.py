@@ -5,7 +5,6 @@ import os
 import re
 import resource
 import signal
-import socket
 import subprocess
 import uuid
 from collections.abc import Callable, Iterator
@@ -21,7 +20,7 @@ from tests.e2e.conftest import Precis, flat
 from tests.forks import PrecisProcess
 from tests.model_server import ROOT, ModelServer
 from tests.service import Service as SharedService
-from tests.service import wait_until
+from tests.service import free_port, wait_until
 
 Begin = Callable[..., "subprocess.Popen[str]"]
 
@@ -54,11 +53,6 @@ def fresh(tmp_path: Path) -> Path:
     path = tmp_path / "fresh.txt"
     path.write_text(story(f"Town{uuid.uuid4().hex}", 40))
     return path
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 # ---------------------------------------------------------------- the same as here
@@ -164,7 +158,7 @@ def test_a_run_is_cancelled_and_who_watches_it_is_told(
     model_server.hold(after=1)
     id = remote("summarize", fresh, "--model", "openai:fake", "--strategy", "map_reduce", "--detach").stdout.strip()
     watching = begin("runs", "watch", id)
-    model_server.wait_for(lambda counts: bool(counts["held"]), 30)
+    model_server.wait_for(lambda counts: bool(counts["held"]))
     refused = remote("runs", "delete", id)
     assert refused.returncode == 1
     assert "`precis runs cancel` does." in flat(refused.stderr)
@@ -183,7 +177,7 @@ def test_ctrl_c_stops_the_run_at_the_service_and_the_same_command_goes_on(
     command = ("summarize", fresh, "--model", "openai:fake", "--strategy", "map_reduce")
     model_server.hold(after=2)
     process = begin(*command)
-    model_server.wait_for(lambda counts: bool(counts["finished"] == 2 and counts["held"]), 30)
+    model_server.wait_for(lambda counts: bool(counts["finished"] == 2 and counts["held"]))
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=30)
     assert (process.returncode, output) == (130, ""), errors
@@ -203,7 +197,7 @@ def test_ctrl_c_leaves_a_run_alone_that_is_only_watched(
     model_server.hold()
     id = remote("summarize", fresh, "--model", "openai:fake", "--detach").stdout.strip()
     watching = begin("runs", "watch", id)
-    model_server.wait_for(lambda counts: bool(counts["held"]), 30)
+    model_server.wait_for(lambda counts: bool(counts["held"]))
     wait_until(lambda: is_connected(watching.pid))
     watching.send_signal(signal.SIGINT)
     output, errors = watching.communicate(timeout=30)
@@ -248,7 +242,7 @@ def test_a_service_that_is_killed_and_comes_back_is_waited_for(
         process = begin(
             "summarize", town, "--model", "openai:fake", "--strategy", "map_reduce", "--server", service.base_url
         )
-        model_server.wait_for(lambda counts: bool(counts["finished"] == 2 and counts["held"]), 60)
+        model_server.wait_for(lambda counts: bool(counts["finished"] == 2 and counts["held"]))
         service.kill()
         model_server.release()
         service.start()

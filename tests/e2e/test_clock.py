@@ -21,7 +21,7 @@ def age_hours(moment: str) -> float:
 def wait_for_more(server: ModelServer, calls: int) -> None:
     """Wait until so many more calls have finished."""
     before = server.stats(keys=False)["finished"]
-    server.wait_for(lambda counts: counts["finished"] >= before + calls, 30)
+    server.wait_for(lambda counts: counts["finished"] >= before + calls)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import httpx
 import pytest
 
-from tests.e2e import Service, batch
+from tests.e2e import Service, batch, post
 from tests.model_server import ModelServer
 from tests.service import wait_until
 
@@ -53,9 +53,7 @@ def soak(tmp_path: Path, server: ModelServer, seconds: float) -> None:
                 samples.append(sample(service, now))
             while len(open_runs) < RUNS_AT_ONCE:
                 number += 1
-                answer = client.post("/v1/runs", json=batch(f"Town{number}", sentences=chance.randint(10, 150)))
-                assert answer.status_code in (200, 202), answer.text
-                open_runs.add(answer.json()["id"])
+                open_runs.add(post(client, batch(f"Town{number}", sentences=chance.randint(10, 150))))
             for id in list(open_runs):
                 watch_a_little(client, id)
                 if chance.random() < 0.01:

@@ -63,7 +63,7 @@ def test_a_full_disk_makes_runs_wait_and_loses_nothing(tmp_path: Path, model_ser
         model_server.hold(after=6)
         with service.client() as client:
             ids = [post(client, batch(town, sentences=60)) for town in TOWNS]
-            model_server.wait_for(lambda counts: counts["finished"] == 6 and counts["held"] == IN_FLIGHT, 30)
+            model_server.wait_for(lambda counts: counts["finished"] == 6 and counts["held"] == IN_FLIGHT)
             fill(disk / "filler")
             before = model_server.stats()["calls"]
             model_server.release()
@@ -99,7 +99,7 @@ def test_an_outsider_who_holds_the_write_lock_costs_time_and_no_run(
     with service_of(tmp_path / "here" / "data", model_server) as service, service.client() as client:
         model_server.hold(after=10)
         ids = [post(client, batch(town, sentences=60)) for town in TOWNS]
-        model_server.wait_for(lambda counts: counts["finished"] == 10 and counts["held"] > 0, 30)
+        model_server.wait_for(lambda counts: counts["finished"] == 10 and counts["held"] > 0)
         outsider = sqlite3.connect(service.data_dir / "precis.db", timeout=30, isolation_level=None)
         with closing(outsider):
             outsider.execute("BEGIN IMMEDIATE")

@@ -16,7 +16,7 @@ from tests.service import wait_until
 
 IN_FLIGHT = 4  # calls of each process
 StartSummarize = Callable[[str], subprocess.Popen[str]]
-TAKEOVER_SECONDS = 5.0  # a dead process is noticed at once; only a silent one has its lease run out
+LEASE_SECONDS = 3_600  # a dead process is noticed at once; only a silent one has its lease run out
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +27,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory, shared_model_server: ModelS
         OPENAI_BASE_URL=shared_model_server.base_url,
         chunk_tokens=200,
         concurrency=IN_FLIGHT,
+        lease_seconds=LEASE_SECONDS,
     ) as service:
         yield service
 
@@ -82,7 +83,7 @@ def test_a_run_that_the_command_line_drives_is_left_alone_by_the_service(
     model_server.hold(after=1)
     with frozen(service):
         process = start_summarize("Driven")
-        model_server.wait_for(lambda counts: counts["held"] == IN_FLIGHT, 30)
+        model_server.wait_for(lambda counts: counts["held"] == IN_FLIGHT)
     with service.client() as client:
         head = client.get("/v1/runs").json()["runs"][0]
         assert head["status"] == "running"
@@ -107,10 +108,10 @@ def test_the_service_takes_over_at_once_when_the_command_line_is_killed(
     model_server.hold(after=5)
     with frozen(service):
         process = start_summarize("Killed")
-        model_server.wait_for(lambda counts: counts["finished"] == 5 and counts["held"] == IN_FLIGHT, 30)
+        model_server.wait_for(lambda counts: counts["finished"] == 5 and counts["held"] == IN_FLIGHT)
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    model_server.wait_for(lambda counts: counts["cancelled"] == IN_FLIGHT and counts["held"] > 0, TAKEOVER_SECONDS)
+    model_server.wait_for(lambda counts: counts["cancelled"] == IN_FLIGHT and counts["held"] > 0)
     model_server.release()
     with service.client() as client:
         head = client.get("/v1/runs").json()["runs"][0]

@@ -26,25 +26,34 @@ class Watcher:
     def __init__(self, service: Service, run_id: str, chance: random.Random) -> None:
         self.seen: list[Json] = []  # every step by itself, however many one event told of
         self.connections = 0
+        self.is_there = asyncio.Event()  # it has connected since this was cleared, or will not any more
         self._service = service
         self._run_id = run_id
         self._chance = chance
         self._has_ended = False
 
     async def watch(self, client: httpx.AsyncClient) -> None:
-        while not self._has_ended:
-            try:
-                await self._connect(client, self._chance.randint(1, 12))
-            except httpx.TransportError:  # the service is being started again
-                await asyncio.sleep(self._chance.uniform(0.05, 0.3))
+        try:
+            while not self._has_ended:
+                try:
+                    await self._connect(client, self._chance.randint(1, 12))
+                except httpx.TransportError:  # the service is being started again
+                    await asyncio.sleep(self._chance.uniform(0.05, 0.3))
+        finally:
+            self.is_there.set()
 
     async def _connect(self, client: httpx.AsyncClient, events: int) -> None:
         """Read so many events, and break off."""
         url = f"{self._service.base_url}/v1/runs/{self._run_id}/stream"
         headers = {"Last-Event-ID": str(len(self.seen))} if self.seen else {}
         async with client.stream("GET", url, headers=headers) as response:
+            if response.status_code == 503:  # too many at once, and told so: it comes back like any client
+                assert int(response.headers["Retry-After"]) > 0
+                await asyncio.sleep(self._chance.uniform(0.05, 0.3))
+                return
             assert response.status_code == 200
             self.connections += 1
+            self.is_there.set()
             fields: dict[str, str] = {}
             async for line in response.aiter_lines():
                 if line:
@@ -77,9 +86,11 @@ async def test_every_client_sees_every_event_once_and_in_order(
             watching = [asyncio.create_task(watcher.watch(client)) for watcher in watchers]
             for finished, end in ((10, service.terminate), (25, service.kill)):
                 model_server.hold(after=finished - model_server.stats()["finished"])
-                await asyncio.to_thread(model_server.wait_for, partial(has_finished, finished), 60)
-                await asyncio.sleep(1)
+                await asyncio.to_thread(model_server.wait_for, partial(has_finished, finished))
+                await asyncio.gather(*[watcher.is_there.wait() for watcher in watchers])
                 await asyncio.to_thread(end)
+                for watcher in watchers:
+                    watcher.is_there.clear()
                 await asyncio.to_thread(service.start)
             model_server.release()
             await asyncio.gather(*watching)
