@@ -19,7 +19,7 @@ from graphs.text.lengths import pieces
 from graphs.text.sentences import sentence_spans
 from graphs.text.words import simplified
 
-VERSION = "extractive-5"
+VERSION = "extractive-6"
 """Part of every digest: change it with anything that changes a score."""
 
 OVERRUN = 0.15
@@ -179,12 +179,15 @@ class BatchIndex:
             novelty=weights.novelty,
             balance=None if alone or not self._strength else self._balance(owners, kept),
         )
+        enough = math.ceil(words * (1.0 - OVERRUN))
         if parts > 1:
             for step in range(parts):
                 # What earlier parts left over goes to this one: the budget is met, the parts stay nearly equal.
-                picker.take(words * (step + 1) // parts, int(limit * (step + 1) // parts), part == step, words)
-        picker.take(words, limit, np.ones(len(numbers), dtype=np.bool_), words)
-        picker.fill(math.ceil(words * (1.0 - OVERRUN)), limit)
+                picker.take(
+                    words * (step + 1) // parts, int(limit * (step + 1) // parts), part == step, words, enough=enough
+                )
+        picker.take(words, limit, np.ones(len(numbers), dtype=np.bool_), words, enough=enough)
+        picker.fill(enough, limit)
         return sorted(int(numbers[place]) for place in picker.taken)
 
     def _range(self, document: str) -> tuple[int, int]:

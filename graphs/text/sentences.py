@@ -39,6 +39,13 @@ _ITEM = re.compile(
 _TURN = re.compile(r"[^\W\d_a-z][^\n:.!?]{0,30}:[ \t]")  # of a dialogue: it begins with its speaker
 _ENDS = frozenset(".!?…。！？｡:;\"'”’」』)")
 _MARKER = re.compile(r"[(\[]?(?:\d{1,3}|[A-Za-z]|[ivx]{1,4}|[가나다라마바사아자차카타파하])[.)\]]$")
+# What stands before a name or a number: sentencex knows most, but not all, and forgets them before "No" or "Will".
+_ABBREVIATIONS = frozenset(
+    """
+    Mr. Mrs. Ms. Mx. Dr. Prof. Hon. Messrs. Ft. Fig. Figs. Eq. Eqs. Ch. Vol. Refs. Tab. approx.
+    """.split()
+)
+_LONGEST_ABBREVIATION = 8  # characters, with the space before it
 _QUOTATIVE = re.compile(r"이?라(?:고|며|는)(?!\w)|하고(?!\w)")
 _CLOSERS = frozenset("\"'”’»」』)）】》〉]")
 
@@ -203,8 +210,10 @@ def _cut(plain: str, start: int, end: int, language: str) -> Iterator[tuple[int,
                 begin = position - len(piece.lstrip())
             if right < 0:
                 left = begin
-            elif not (opens and _is_marker(plain, left, right)) and not (
-                plain[right - 1] in _CLOSERS and _reports(plain, right, begin)
+            elif not (
+                (opens and _is_marker(plain, left, right))
+                or (plain[right - 1] in _CLOSERS and _reports(plain, right, begin))
+                or (plain[right - 1] == "." and _is_abbreviation(plain, left, right) and plain[begin].isalnum())
             ):
                 yield left, right
                 left, opens = begin, False
@@ -220,6 +229,13 @@ def _is_single(block: str) -> bool:
 
 def _is_marker(plain: str, start: int, end: int) -> bool:
     return end - start < 7 and _MARKER.match(plain[start:end]) is not None
+
+
+def _is_abbreviation(plain: str, start: int, end: int) -> bool:
+    """Whether the last word of what ends there is short for what stands before a name or a number."""
+    space = plain.rfind(" ", max(start, end - _LONGEST_ABBREVIATION), end)
+    word = plain[max(start, space + 1) : end] if space >= 0 or end - start < _LONGEST_ABBREVIATION else ""
+    return word.lstrip("(\"'“‘[") in _ABBREVIATIONS
 
 
 def _reports(plain: str, quoted: int, start: int) -> bool:
