@@ -30,7 +30,7 @@ _PERSONS = frozenset(
 _SUSPECTS = frozenset(
     """
     rights cookie privacy sign log subscribe click skip doi arxiv pp isbn domain reproduced licensed commons copyright
-    etext ebook gutenberg typeset
+    etext ebook gutenberg typeset proceedings
     """.split()
 )
 _SUSPECT_PARTS = re.compile("doi|arxiv|isbn")

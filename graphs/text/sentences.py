@@ -25,6 +25,7 @@ _FIRST_WORD = 12  # characters of the next word that count, so that one URL does
 _SPACE = re.compile(r"\s")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _WIDE_SPACES = "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
+_EMPHASIS = frozenset("*_")
 _FENCE = re.compile(r"```|~~~")
 _HEADS = frozenset("#-=_*~")  # how a heading or a rule may begin
 _HEADING_OR_RULE = re.compile(r"#{1,6}\s|[-=_*~]{3,}[ \t]*$", re.MULTILINE)
@@ -208,6 +209,11 @@ def _cut(plain: str, start: int, end: int, language: str) -> Iterator[tuple[int,
                 continue
             if piece[0].isspace():
                 begin = position - len(piece.lstrip())
+            elif begin == right and piece[0] in _EMPHASIS:
+                right += len(piece) - len(piece.lstrip("*_"))  # it closes what was emphasised: "**Note.** The rest"
+                begin = position - len(plain[right:position].lstrip())
+                if right >= until:
+                    continue
             if right < 0:
                 left = begin
             elif not (

@@ -79,6 +79,11 @@ def test_a_title_stays_with_the_name_behind_it() -> None:
     assert sentences("Nobody knows the Mr.\n\nHe left.") == ["Nobody knows the Mr.", "He left."]
 
 
+def test_a_sign_that_closes_an_emphasis_stays_with_it() -> None:
+    found = ["- **Constitution.**", "Indents were removed.", "**Names are bold.**", "_Titles are not._"]
+    assert sentences(" ".join(found)) == found
+
+
 def test_a_hard_wrapped_paragraph_is_not_cut_at_its_lines() -> None:
     text = (
         "The harbour was closed for two days because the storm had moved the\n"
