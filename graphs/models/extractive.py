@@ -150,14 +150,16 @@ class BatchIndex:
 
         Maximal marginal relevance (Carbonell & Goldstein 1998) and coverage of terms (Lin & Bilmes 2011) by the scores
         of the whole batch: within the document when all candidates are of one, else across documents, where each of
-        several unlike documents has its due. Never longer than `words` and 15 %, unless every candidate alone is. Equal
-        input gives equal output. ValueError if `words` is less than one.
+        several unlike documents has its due. What stands around the prose, such as a table of contents that was all of
+        a small span, is left out where its document has better candidates. Never longer than `words` and 15 %, unless
+        every candidate alone is. Equal input gives equal output. ValueError if `words` is less than one.
         """
         if words < 1:
             raise ValueError("a selection has at least one word")
         numbers = np.unique(np.array(candidates, dtype=np.int64))
         if not len(numbers):
             return []
+        numbers = self._without_apparatus(numbers)
         limit = int(words * (1.0 + OVERRUN))
         lengths = self._words[numbers]
         if int(lengths.min()) > limit:
@@ -179,13 +181,24 @@ class BatchIndex:
             novelty=weights.novelty,
             balance=None if alone or not self._strength else self._balance(owners, kept),
         )
+        enough = math.ceil(words * (1.0 - OVERRUN))
         if parts > 1:
             for step in range(parts):
                 # What earlier parts left over goes to this one: the budget is met, the parts stay nearly equal.
-                picker.take(words * (step + 1) // parts, int(limit * (step + 1) // parts), part == step, words)
-        picker.take(words, limit, np.ones(len(numbers), dtype=np.bool_), words)
-        picker.fill(math.ceil(words * (1.0 - OVERRUN)), limit)
+                picker.take(
+                    words * (step + 1) // parts, int(limit * (step + 1) // parts), part == step, words, enough=enough
+                )
+        picker.take(words, limit, np.ones(len(numbers), dtype=np.bool_), words, enough=enough)
+        picker.fill(enough, limit)
         return sorted(int(numbers[place]) for place in picker.taken)
+
+    def _without_apparatus(self, numbers: Numbers) -> Numbers:
+        """The candidates without those of a kind that stands around prose, where their document has better ones."""
+        owners, own = self._owners[numbers], self._kinds[numbers]
+        firsts = np.flatnonzero(np.diff(owners, prepend=-1))
+        best = np.repeat(np.minimum.reduceat(own, firsts), np.diff(firsts, append=len(own)))
+        kept: Numbers = numbers[own <= np.maximum(best, SHORT)]
+        return kept
 
     def _range(self, document: str) -> tuple[int, int]:
         place = self._places[document]

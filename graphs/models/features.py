@@ -11,7 +11,7 @@ from graphs.text.arrays import Numbers
 
 FOCUS = 4.0  # how much resemblance to the focus counts beside features that each reach 0.5 to 2
 _MOST_NUMBERS = 3
-_WEIGHED = ("lexrank", "textrank", "frequency", "agreement", "persons", "numbers")  # by the genre
+_WEIGHED = ("lexrank", "textrank", "frequency", "agreement", "persons", "numbers", "cues")  # by the genre
 
 
 class Features(NamedTuple):
@@ -23,6 +23,7 @@ class Features(NamedTuple):
     agreement: Values
     persons: Values
     numbers: Values
+    cues: Values
     asked: Values
     """Resemblance to the focus."""
 
@@ -80,6 +81,7 @@ def measure(tfidf: Matrix, reading: Reading, asked: Values, *, prose: Values, by
         agreement=np.zeros(counts.height),
         persons=reading.persons / words,
         numbers=np.minimum(reading.numbers, _MOST_NUMBERS).astype(np.float64),
+        cues=reading.cues.astype(np.float64),
         asked=asked,
     )
 

@@ -11,7 +11,8 @@ from typing import NamedTuple
 from graphs.text.arrays import Numbers
 from graphs.text.characters import ALNUM, DIGIT, HANGUL, SPACELESS, classes_of
 
-_SPEAKER = re.compile(r"[^\n:.!?]{1,40}:[ \t]")
+# "Anna:", "Right Hon. Ann Lee:", "The Chair (Mr. Ben Kim, Lib.):", but no sentence that comes to a colon.
+_SPEAKER = re.compile(r"(?:[^\n:.!?(]|[A-Z][a-z]{0,3}\.|\([^\n:]{1,80}\)){1,40}:[ \t]")
 _QUOTE = re.compile('["“”«»「『]')
 
 _SAMPLE_CHARACTERS = 5_000  # of which is told whether a text is dense
@@ -22,6 +23,7 @@ _LONG = 120  # sentences: more than any article has
 _STORY = 250
 _STORY_QUOTES = 0.2  # of the sentences of a story have quotation marks, at least
 _STORY_PERSONS = 0.15  # and so many an I, we or you: reports quote too
+_MINUTES_PERSONS = 0.2  # of the sentences of minutes without names are what one says who leads or speaks
 _MEETING = 200  # sentences of a conversation from which no few of them say what it came to
 _REVIEWS = 10  # documents
 _REVIEW_SENTENCES = 20  # of the median one
@@ -46,6 +48,8 @@ class Weights(NamedTuple):
     """The share of "I", "you", "okay" among its words: talk rather than matter."""
     numbers: float = -0.2
     """Numbers, up to three: a detail rather than the gist."""
+    cues: float = 0.0
+    """Whether it says what the text does or found, as papers and reports do."""
     redundancy: float = 0.5
     """What is taken off for its greatest similarity to a sentence that is already chosen (MMR)."""
     novelty: float = 0.2
@@ -56,7 +60,7 @@ class Weights(NamedTuple):
     """Whether equal parts of the document get equal parts of the words."""
 
 
-ARTICLE = Weights(position=1.8)
+ARTICLE = Weights(position=1.8, cues=0.3)
 DENSE_ARTICLE = Weights(
     lexrank=0.0,
     textrank=1.0,
@@ -70,8 +74,8 @@ DENSE_ARTICLE = Weights(
     least_words=4,
 )
 NARRATIVE = Weights(least_words=10, spread=True)
-DIALOGUE = Weights(position=0.6, least_words=16)
-MULTI = Weights(lexrank=0.3, agreement=0.5, position=0.9, persons=-0.3, numbers=-0.3, redundancy=0.8)
+DIALOGUE = Weights(position=0.6, persons=-1.0, least_words=16)
+MULTI = Weights(lexrank=0.3, agreement=0.5, position=0.9, persons=-0.3, numbers=-0.3, cues=0.3, redundancy=0.8)
 REVIEWS = Weights(lexrank=0.3, frequency=0.7, position=0.1, persons=-0.6, redundancy=0.2, novelty=0.4)
 
 
@@ -119,6 +123,8 @@ def genre(look: Look) -> Weights:
         found = DIALOGUE
     elif sentences > _STORY and (dense or look.persons > _STORY_PERSONS) and quoted_share(look) > _STORY_QUOTES:
         found = NARRATIVE
+    elif dense and sentences > _LONG and look.persons > _MINUTES_PERSONS:
+        found = DIALOGUE
     elif dense and sentences <= _LONG:
         return DENSE_ARTICLE
     else:

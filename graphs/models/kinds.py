@@ -25,10 +25,13 @@ _APPARATUS = re.compile(
     re.DOTALL,
 )
 _LEADER = re.compile(r"\.{4,}|(?:\. ){4,}|…{2,}|·{4,}")  # a table of contents
+_COLONS = frozenset(":：")
+_ANNOUNCING = ("다음 각 호", "다음 각 목", "다음과 같", "次のとおり", "以下のとおり", "如下")  # what follows is a list
 _LONGEST_HEADING = 200  # characters
 _CODE = ("=>", "==", "()", "</", "{{", "}}")
 _REPEATED = ("|", "\t", " › ", " » ", " · ", " > ")  # twice in a sentence: a table row or a trail of links
 _CITATION = ("doi:", "doi.org/", "arxiv:", " pp. ", "isbn ", "isbn:")
+_PROCEEDINGS = re.compile(r"\bproceedings of\b.*\b(?:pages|pp\.?|vol\.?|volume)\s+\d", re.DOTALL)
 _WEBSITE = (
     *("cookie policy", "privacy policy", "sign in", "log in", "subscribe to", "click here"),
     *("skip to content", "저작권자", "로그인", "구독하기", "바로가기"),
@@ -84,6 +87,7 @@ def kinds(sentences: Sentences) -> Numbers:
     marked = _marked(text, starts, ends)
     references = _in_references(sentences)
     found[references & (words > 0)] = APPARATUS
+    found[(found == PROSE) & _announces(text, starts, ends)] = SHORT
     short = words < 2 * least_words
     plain = _ends_plainly(text, ends) & ~_among(text, starts, _ODD_STARTS)
     plain &= (ends - starts > _LONGEST_MARKER) & ~suspects & ~marked
@@ -115,6 +119,19 @@ def _ends_plainly(text: str, ends: Numbers) -> Flags:
     others = ends[~plainly]
     plainly[~plainly] = _among(text, others - 1, _CLOSERS) & _among(text, np.maximum(others - 2, 0), _PLAIN_ENDS)
     return plainly
+
+
+def _announces(text: str, starts: Numbers, ends: Numbers) -> Flags:
+    """Whether each sentence only tells that something follows, which a summary would leave out."""
+    announcing = _among(text, ends - 1, _COLONS)
+    for phrase in () if text.isascii() else _ANNOUNCING:
+        place = text.find(phrase)
+        while place >= 0:
+            row = int(np.searchsorted(ends, place, side="right"))
+            if row < len(ends) and starts[row] <= place:
+                announcing[row] = True
+            place = text.find(phrase, place + len(phrase))
+    return announcing
 
 
 def _may_be_heading(text: str, starts: Numbers, ends: Numbers) -> Flags:
@@ -186,6 +203,7 @@ def _is_link_or_notice(sentence: str, words: int) -> bool:
     lowered = sentence.lower()
     return (
         any(sign in lowered for sign in _CITATION)
+        or _PROCEEDINGS.search(lowered) is not None
         or (words <= _WEBSITE_WORDS and any(phrase in lowered for phrase in _WEBSITE))
         or (words <= _NOTICE_WORDS and any(phrase in lowered for phrase in _NOTICE))
     )

@@ -13,6 +13,7 @@ MOST_CANDIDATES = 4_000  # of the best score: the rest of a long text is never r
 _COVERED = 0.2  # what a term that a chosen sentence has still counts
 _LENGTH = 0.6  # new terms count by words ** -this: by the word they favour fragments, by the sentence endless ones
 _SHORTEST = 4  # words
+_FILLER = 0.1  # of score below the best sentence that is open
 _MOST_LOSS = 0.25  # of score for a length nearer to what was asked: a summary that lacks the best sentence is worse
 
 
@@ -65,16 +66,22 @@ class Picker:
         self._used = 0
         self.taken: list[int] = []
 
-    def take(self, words: int, limit: int, allowed: Flags, total: int) -> None:
+    def take(self, words: int, limit: int, allowed: Flags, total: int, *, enough: int) -> None:
         """Choose among the allowed rows until `words` are used, never beyond `limit`; ties go to the earlier row.
 
-        `total` is what all groups share.
+        With `enough` of them used, nothing is taken that is much poorer than what no longer fits: it would only fill
+        the rest. `total` is what all groups share.
         """
         while self._used < words:
-            open_ = self._free & allowed & (self._lengths <= limit - self._used)
-            if not open_.any():
+            open_ = self._free & allowed
+            fits = open_ & (self._lengths <= limit - self._used)
+            if not fits.any():
                 return
-            self._add(int(np.argmax(np.where(open_, self._worth(total), -np.inf))))
+            worth = self._worth(total)
+            row = int(np.argmax(np.where(fits, worth, -np.inf)))
+            if self._used >= enough and worth[row] < worth[open_].max() - _FILLER:
+                return
+            self._add(row)
 
     def fill(self, least: int, limit: int) -> None:
         """Where fewer than `least` words were chosen, because no other sentence fits, exchange one for a longer one.

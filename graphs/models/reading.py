@@ -30,13 +30,55 @@ _PERSONS = frozenset(
 _SUSPECTS = frozenset(
     """
     rights cookie privacy sign log subscribe click skip doi arxiv pp isbn domain reproduced licensed commons copyright
-    etext ebook gutenberg typeset
+    etext ebook gutenberg typeset proceedings
     """.split()
 )
 _SUSPECT_PARTS = re.compile("doi|arxiv|isbn")
 _DENSE_SUSPECTS = ("전재", "저작권", "로그인", "구독", "바로가기")
+# What those say who lead a meeting, take the floor or thank for it.
+_DENSE_PERSONS = (
+    *("습니까", "십시오", "하겠습니다", "드리겠습니다", "바랍니다", "있겠습니다", "수고하", "수고 많", "말씀"),
+    *(
+        "감사합니다",
+        "감사드",
+        "여러분",
+        "존경하는",
+        "선포합니다",
+        "의석을",
+        "성원이 되",
+        "저는",
+        "제가",
+        "お願い",
+        "ありがとう",
+    ),
+)
+# Words of the phrases in which a paper or a report says what it does and what it found (the indicator phrases of
+# Paice 1990): a sentence that has one is searched for a phrase.
+_CUES = frozenset(
+    """
+    paper article study report thesis results experiments findings propose introduce present
+    """.split()
+)
+_CUE_PHRASE = re.compile(
+    r"\b(?:this (?:paper|article|study|report|thesis)|in this work|our (?:results|experiments|findings)"
+    r"|results (?:show|indicate|suggest|demonstrate)|experiments (?:show|demonstrate)"
+    r"|we (?:propose|introduce|present))\b",
+    re.IGNORECASE,
+)
+_DENSE_CUES = (
+    "본 논문",
+    "본 연구",
+    "이 논문",
+    "본고에서",
+    "본 보고서",
+    "本論文",
+    "本研究",
+    "本稿",
+    "本报告",
+    "本文提出",
+)
 
-_PERSON, _NUMBER, _SUSPECT = 1, 2, 4
+_PERSON, _NUMBER, _SUSPECT, _CUE = 1, 2, 4, 8
 
 
 class Reading(NamedTuple):
@@ -51,11 +93,14 @@ class Reading(NamedTuple):
     numbers: Numbers
     suspects: Flags
     """Whether it has a word of websites, reference lists or notices of rights."""
+    cues: Flags
+    """Whether it says what its text does or found, as in "in this paper"."""
 
     def head(self, height: int) -> Self:
         """What was read of the first sentences."""
-        counts, words, persons, numbers, suspects = self
-        return type(self)(counts.head(height), words[:height], persons[:height], numbers[:height], suspects[:height])
+        counts, words, persons, numbers, suspects, cues = self
+        words, persons, numbers = words[:height], persons[:height], numbers[:height]
+        return type(self)(counts.head(height), words, persons, numbers, suspects[:height], cues[:height])
 
 
 class _Terms(dict[str | int, int]):
@@ -129,7 +174,8 @@ class _Reader:
 
     def __init__(self, texts: Sequence[str]) -> None:
         height = len(texts)
-        self.persons, self.numbers, self.suspects = (np.zeros(height, np.int64) for _ in range(3))
+        self.persons, self.numbers, self.suspects, self.cues = (np.zeros(height, np.int64) for _ in range(4))
+        self.dense_cues = np.zeros(height, np.int64)
         self._texts = texts
         self._plain = np.fromiter(map(str.isascii, texts), np.bool_, height)
         self._terms = _Terms()
@@ -143,6 +189,13 @@ class _Reader:
         """How often each term stands in each sentence that was read."""
         rows, columns, counts = map(np.concatenate, zip(*self._cells, strict=True))
         return Matrix.of_cells(rows, columns, counts, len(self._texts), len(self._terms))
+
+    def has_cues(self) -> Flags:
+        """Whether each sentence that was read says what its text does or found."""
+        found = self.dense_cues > 0
+        for row in np.flatnonzero(self.cues).tolist():
+            found[row] |= _CUE_PHRASE.search(self._texts[row]) is not None
+        return found
 
     def read(self, first: int, last: int) -> None:
         """Read the sentences from one number to another."""
@@ -170,8 +223,13 @@ class _Reader:
             place = own[np.cumsum(found.codes == 0)]
             self._rows.append(place[found.places])
             self._columns.append(self._terms.numbers(found.keys.tolist())[found.inverse])
-            for sign in chain.from_iterable(_places(folded, part) for part in _DENSE_SUSPECTS):
-                self.suspects[place[sign]] += 1
+            for counted, parts in (
+                (self.suspects, _DENSE_SUSPECTS),
+                (self.persons, _DENSE_PERSONS),
+                (self.dense_cues, _DENSE_CUES),
+            ):
+                for sign in chain.from_iterable(_places(folded, part) for part in parts):
+                    counted[place[sign]] += 1
             rest = " ".join(found.rest.split())
         words = folded_forms(rest)
         known = self._forms[False]
@@ -182,7 +240,12 @@ class _Reader:
         place = np.repeat(own, np.diff(np.flatnonzero(codes == 0), prepend=0, append=len(codes)))
         flags = known.flags[codes]
         telling = np.flatnonzero(flags)
-        for flag, counted in ((_PERSON, self.persons), (_NUMBER, self.numbers), (_SUSPECT, self.suspects)):
+        for flag, counted in (
+            (_PERSON, self.persons),
+            (_NUMBER, self.numbers),
+            (_SUSPECT, self.suspects),
+            (_CUE, self.cues),
+        ):
             np.add.at(counted, place[telling[(flags[telling] & flag) > 0]], 1)
         sizes = known.sizes[codes]
         one, more = np.flatnonzero(sizes == 1), np.flatnonzero(sizes > 1)  # "e.g." is two
@@ -212,7 +275,9 @@ def read(texts: Sequence[str]) -> Reading:
     reader = _Reader(texts)
     for first, last in pieces(texts):
         reader.read(first, last)
-    return Reading(reader.counts(), count_all(texts), reader.persons, reader.numbers, reader.suspects > 0)
+    return Reading(
+        reader.counts(), count_all(texts), reader.persons, reader.numbers, reader.suspects > 0, reader.has_cues()
+    )
 
 
 def _flags(form: str) -> int:
@@ -220,6 +285,8 @@ def _flags(form: str) -> int:
         return _PERSON
     if form[:1].isdigit():
         return _NUMBER
+    if form in _CUES:
+        return _CUE
     is_plain = form.isascii() and form.isalpha()
     return _SUSPECT * (form in _SUSPECTS if is_plain else _SUSPECT_PARTS.search(form) is not None)
 

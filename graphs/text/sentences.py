@@ -32,6 +32,7 @@ _THAI_GAP = re.compile(
 _THAI_CHARACTERS = 40  # of a piece between such spaces, at least
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _WIDE_SPACES = "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
+_EMPHASIS = frozenset("*_")
 _FENCE = re.compile(r"```|~~~")
 _HEADS = frozenset("#-=_*~")  # how a heading or a rule may begin
 _HEADING_OR_RULE = re.compile(r"#{1,6}\s|[-=_*~]{3,}[ \t]*$", re.MULTILINE)
@@ -46,6 +47,13 @@ _ITEM = re.compile(
 _TURN = re.compile(r"[^\W\d_a-z][^\n:.!?]{0,30}:[ \t]")  # of a dialogue: it begins with its speaker
 _ENDS = frozenset(".!?…。！？｡:;\"'”’」』)")
 _MARKER = re.compile(r"[(\[]?(?:\d{1,3}|[A-Za-z]|[ivx]{1,4}|[가나다라마바사아자차카타파하])[.)\]]$")
+# What stands before a name or a number: sentencex knows most, but not all, and forgets them before "No" or "Will".
+_ABBREVIATIONS = frozenset(
+    """
+    Mr. Mrs. Ms. Mx. Dr. Prof. Hon. Messrs. Ft. Fig. Figs. Eq. Eqs. Ch. Vol. Refs. Tab. approx.
+    """.split()
+)
+_LONGEST_ABBREVIATION = 8  # characters, with the space before it
 _QUOTATIVE = re.compile(r"이?라(?:고|며|는)(?!\w)|하고(?!\w)")
 _CLOSERS = frozenset("\"'”’»」』)）】》〉]")
 
@@ -208,10 +216,17 @@ def _cut(plain: str, start: int, end: int, language: str) -> Iterator[tuple[int,
                 continue
             if piece[0].isspace():
                 begin = position - len(piece.lstrip())
+            elif begin == right and piece[0] in _EMPHASIS:
+                right += len(piece) - len(piece.lstrip("*_"))  # it closes what was emphasised: "**Note.** The rest"
+                begin = position - len(plain[right:position].lstrip())
+                if right >= until:
+                    continue
             if right < 0:
                 left = begin
-            elif not (opens and _is_marker(plain, left, right)) and not (
-                plain[right - 1] in _CLOSERS and _reports(plain, right, begin)
+            elif not (
+                (opens and _is_marker(plain, left, right))
+                or (plain[right - 1] in _CLOSERS and _reports(plain, right, begin))
+                or (plain[right - 1] == "." and _is_abbreviation(plain, left, right) and plain[begin].isalnum())
             ):
                 yield left, right
                 left, opens = begin, False
@@ -227,6 +242,13 @@ def _is_single(block: str) -> bool:
 
 def _is_marker(plain: str, start: int, end: int) -> bool:
     return end - start < 7 and _MARKER.match(plain[start:end]) is not None
+
+
+def _is_abbreviation(plain: str, start: int, end: int) -> bool:
+    """Whether the last word of what ends there is short for what stands before a name or a number."""
+    space = plain.rfind(" ", max(start, end - _LONGEST_ABBREVIATION), end)
+    word = plain[max(start, space + 1) : end] if space >= 0 or end - start < _LONGEST_ABBREVIATION else ""
+    return word.lstrip("(\"'“‘[") in _ABBREVIATIONS
 
 
 def _reports(plain: str, quoted: int, start: int) -> bool:

@@ -73,6 +73,17 @@ def test_abbreviations_and_decimals_do_not_end_a_sentence() -> None:
     assert sentences(text) == ["Mr. Lee paid 3.50 euros at the U.S. embassy.", "Then he left."]
 
 
+def test_a_title_stays_with_the_name_behind_it() -> None:
+    found = ["We go back to Ms. Collins, Dr. No and (Mr. Will).", "See Figs. 3 and 4.", "Ask Mr. Is he in?", "The team"]
+    assert sentences(" ".join(found)) == found
+    assert sentences("Nobody knows the Mr.\n\nHe left.") == ["Nobody knows the Mr.", "He left."]
+
+
+def test_a_sign_that_closes_an_emphasis_stays_with_it() -> None:
+    found = ["- **Constitution.**", "Indents were removed.", "**Names are bold.**", "_Titles are not._"]
+    assert sentences(" ".join(found)) == found
+
+
 def test_a_hard_wrapped_paragraph_is_not_cut_at_its_lines() -> None:
     text = (
         "The harbour was closed for two days because the storm had moved the\n"
