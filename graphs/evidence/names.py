@@ -7,10 +7,14 @@ cites, and knows there other ways to write a number or a name.
 import re
 from collections.abc import Iterable, Sequence
 
-from graphs.text.words import STOP_WORDS
+from graphs.text.words import HANGUL, SPACELESS, STOP_WORDS
 
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
-_NAME = re.compile(r"(?<![\w'’])[^\W\d_a-z][\w'’-]*\w")  # a word that begins with a capital letter
+_OTHER = f"{SPACELESS}{HANGUL}"  # scripts without capitals, whose particles stand right behind a foreign name
+_INSIDE = rf"[^\W{_OTHER}]"
+_NAME = re.compile(
+    rf"(?<!{_INSIDE})(?<!['’])[^\W\d_a-z{_OTHER}](?:{_INSIDE}|['’-])*{_INSIDE}"
+)  # it begins with a capital
 _SEPARATOR = re.compile(r"(?<=\d),(?=\d{3}\b)")  # of thousands
 _PIECE_CHARACTERS = 1_000_000  # made lower case at once
 

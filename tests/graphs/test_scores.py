@@ -79,6 +79,7 @@ def test_names_are_capitalised_words_but_not_the_first() -> None:
     ]
     assert names_and_numbers("UN envoys met.") == ["UN"]
     assert names_and_numbers("공사비는 120억 원이다.") == ["120"]
+    assert names_and_numbers("시는 2024년에 Ansan과 함께 在Busan里 UN을 만났다.") == ["2024", "Ansan", "Busan", "UN"]
 
 
 def test_citations_that_point_nowhere_are_not_valid() -> None:
