@@ -29,9 +29,17 @@ SAYS = {
 }
 SOURCE = ["key_terms", "questions", "entities", "sentiment", "categories", "action_items"]
 ALL = [*SOURCE, "translation:ko", "synthesis"]
+KOREAN = (
+    "안산 항구는 1923년에 문을 열었다. 첫해에는 배 마흔 척이 들어왔고, 대부분은 섬에서 온 어선이었다. "
+    "1929년 폭풍이 첫 부두를 무너뜨린 뒤 1931년에 두 번째 부두가 세워졌다. 오늘날 항구에는 여객선 항로 두 개와 작은 연구선단이 있다. "
+)
 
 
 def teach(server: ModelServer, **other: str) -> None:
     """Let the server answer every facet's prompt, for ever."""
     says: dict[str, Any] = SAYS | other
     server.faults(*[{"kind": "say", "times": -1, "match": ASKS[name], "content": says[name]} for name in says])
+
+
+def statuses(facets: dict[str, Any]) -> dict[str, str]:
+    return {name: facet["status"] for name, facet in facets.items()}

@@ -1,0 +1,1 @@
+"""Tests of the one door to every model: ledger, gate, attempts, hedging."""
