@@ -3,10 +3,8 @@ an answer.
 """
 
 import re
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import NamedTuple
-
-from graphs.text.sentences import sentence_spans, split_sentences
 
 LONGEST_END = 8  # characters of what closes a sentence: a full stop, quotes and brackets
 LONGEST_MARKS = 100  # characters of the marks at the end of an unfinished answer
@@ -40,24 +38,18 @@ class Marked(NamedTuple):
     marks: list[Mark]
 
 
-def numbered(text: str, first: int = 1) -> tuple[str, list[tuple[int, int]]]:
-    """Return a text with a number in brackets before each sentence, counted from `first`, and the sentences' spans.
+def numbered(text: str, sentences: Iterable[tuple[int, int]], first: int = 1) -> str:
+    """Return a text with a number in brackets before each of its sentences, counted from `first`.
 
     What looks like such a number in the text itself stands in round brackets instead.
     """
-    spans = split_sentences(text)
     plain = without_lookalikes(text)
     pieces: list[str] = []
     here = 0
-    for number, (start, end) in enumerate(spans, first):
+    for number, (start, end) in enumerate(sentences, first):
         pieces.append(f"{plain[here:start]}[{number}] {plain[start:end]}")
         here = end
-    return "".join(pieces), spans
-
-
-def count_sentences(text: str) -> int:
-    """Return how many sentences `numbered` finds."""
-    return sum(1 for _ in sentence_spans(text))
+    return "".join(pieces)
 
 
 def without_lookalikes(text: str) -> str:

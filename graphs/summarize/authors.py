@@ -179,8 +179,10 @@ class ChatAuthor:
         chunk = document.text[step["start"] : step["end"]]
         if not step["is_numbered"]:
             return without_lookalikes(chunk), []
-        text, spans = numbered(chunk, first)
-        return text, [Place(document.id, step["start"] + start, step["start"] + end) for start, end in spans]
+        spans = self._documents.sentences(document.id, step["start"], step["end"])
+        return numbered(chunk, spans, first), [
+            Place(document.id, step["start"] + start, step["start"] + end) for start, end in spans
+        ]
 
     async def _chunk(self, step: Step) -> dict[str, Any]:
         """Return what a prompt says of a chunk beside its text."""

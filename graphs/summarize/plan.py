@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from typing import NamedTuple
 
-from graphs.evidence.marks import count_sentences
 from graphs.models.catalog import ModelFacts
 from graphs.summarize.authors import most_marks
 from graphs.summarize.bounds import (
@@ -134,7 +133,7 @@ class _Planner:
             language,
             chunks,
             [count_words(document.text[chunk.start : chunk.end]) for chunk in chunks],
-            [self._beside(document, header, chunk) for chunk in chunks],
+            [self._beside(document, documents, header, chunk) for chunk in chunks],
             digest_of(f"{document.title}\n{document.text}"),
             features_of(document.text),
         )
@@ -159,10 +158,10 @@ class _Planner:
             raise DoesNotFit(f"{document.title!r} has {tokens:,} tokens; one call of {self.facts.name} takes {room:,}.")
         return [Chunk(start, end, tokens)] if end else []
 
-    def _beside(self, document: Document, header: Header, chunk: Chunk) -> _Beside:
+    def _beside(self, document: Document, documents: Documents, header: Header, chunk: Chunk) -> _Beside:
         if self.facts.provider == "embedded":  # it has no prompts
             return _Beside(0, 0)
-        sentences = count_sentences(document.text[chunk.start : chunk.end])
+        sentences = documents.count_sentences(document.id, chunk.start, chunk.end)
         highest = sentences + most_marks(self.bounds.target(MANY_WORDS))
         shown = [f"\nSection: {header.outline.path(chunk.start)}", f" [{highest}]"]
         section, number = self.bounds.tokens.count(shown)

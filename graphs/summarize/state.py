@@ -2,6 +2,7 @@
 output carries summaries.
 """
 
+from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from operator import add
@@ -14,6 +15,7 @@ from typing_extensions import (
 
 from graphs.facets import FacetPlan, FacetResult, FacetStep
 from graphs.text.outline import Header, header_of
+from graphs.text.sentences import sentence_spans, split_sentences
 
 
 class Document(NamedTuple):
@@ -36,6 +38,7 @@ class Documents:
     def __init__(self, documents: Iterable[Document] = ()) -> None:
         self._by_id: dict[str, Document] = {}
         self._headers: dict[tuple[str, bool], Header] = {}
+        self._spans: dict[tuple[str, int, int], array[int]] = {}  # of sentences that were counted, end to end
         for document in documents:
             self.add(document)
 
@@ -50,6 +53,23 @@ class Documents:
         if (id, is_long) not in self._headers:
             self._headers[id, is_long] = header_of(self[id].title, self[id].text, is_long=is_long)
         return self._headers[id, is_long]
+
+    def count_sentences(self, id: str, start: int, end: int) -> int:
+        """Return how many sentences `sentences` finds between two characters, and remember them for it."""
+        spans = array("I")
+        for span in sentence_spans(self[id].text[start:end]):
+            spans.extend(span)
+        self._spans[id, start, end] = spans
+        return len(spans) // 2
+
+    def sentences(self, id: str, start: int, end: int) -> list[tuple[int, int]]:
+        """Return the sentences between two characters, counted from the first: as `split_sentences` would find them in
+        that text alone.
+        """
+        spans = self._spans.pop((id, start, end), None)
+        if spans is None:
+            return split_sentences(self[id].text[start:end])
+        return list(zip(spans[::2], spans[1::2], strict=True))
 
     def __getitem__(self, id: str) -> Document:
         return self._by_id[id]

@@ -4,6 +4,7 @@ import math
 import random
 import tracemalloc
 from collections import Counter
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given, settings
@@ -34,10 +35,12 @@ CLAIMS = st.lists(st.tuples(SENTENCES, st.none() | st.integers(0, 4), st.just(""
 
 
 def plain_search(documents: Documents, claims: list[Claim]) -> list[list[Place]]:
-    """The formula over all sentences, best first; at equal scores the earlier place."""
+    """The formula over all sentences that some claim may rest on, best first; at equal scores the earlier place."""
+    asked = {claim.document for claim in claims}
     sentences = [
         (Place(document.id, start, end), Counter(terms(document.text[start:end])))
         for document in documents
+        if None in asked or document.id in asked
         for start, end in split_sentences(document.text)
     ]
     mean = max(1.0, sum(counted.total() for _, counted in sentences) / len(sentences)) if sentences else 1.0
@@ -131,6 +134,23 @@ def test_a_claim_narrowed_to_a_document_is_ranked_inside_it_alone() -> None:
     assert anywhere == [Place("d0", 0, 29)]
     assert inside == [Place("d1", 0, 22)]
     assert nowhere == []
+
+
+def test_a_document_that_no_claim_may_rest_on_is_not_read() -> None:
+    class Source(NamedTuple):
+        id: str
+
+        @property
+        def text(self) -> str:
+            read.append(self.id)
+            return "The ship came in late."
+
+    read: list[str] = []
+    sources = [Source(f"d{number}") for number in range(3)]
+    assert SentenceSearch(sources).find([Claim("The ship came in.", "d1")]) == [[Place("d1", 0, 22)]]
+    assert set(read) == {"d1"}
+    SentenceSearch(sources).find([Claim("The ship came in.", "d1"), Claim("The ship came in.")])
+    assert set(read) == {"d0", "d1", "d2"}
 
 
 def test_a_claim_that_shares_too_little_has_no_place() -> None:
