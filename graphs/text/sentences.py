@@ -37,6 +37,7 @@ _ITEM = re.compile(
     r"|[①-⑳㉠-㉭][ \t]?"
     r"|>[ \t]?"
 )
+_INITIAL = re.compile(r"[A-Z]\. [A-Z]")  # in wrapped prose "George\nH. W. Bush" is one name
 _TURN = re.compile(r"[^\W\d_a-z][^\n:.!?]{0,30}:[ \t]")  # of a dialogue: it begins with its speaker
 _ENDS = frozenset(".!?…。！？｡:;\"'”’」』)")
 _MARKER = re.compile(r"[(\[]?(?:\d{1,3}|[A-Za-z]|[ivx]{1,4}|[가나다라마바사아자차카타파하])[.)\]]$")
@@ -160,7 +161,11 @@ def _is_alone(plain: str, start: int, end: int, *, tables: bool) -> bool:
 
 def _runs_on(plain: str, previous_start: int, previous_end: int, start: int, width: int) -> bool:
     """Whether the line at `start` continues the one before: that was full, or this one begins in lower case."""
-    if _ITEM.match(plain, start):
+    if _ITEM.match(plain, start) and not (
+        _INITIAL.match(plain, start)
+        and (plain[previous_end - 1].isalpha() or plain[previous_end - 1] == ",")
+        and not _ITEM.match(plain, previous_start)
+    ):
         return False
     # In wrapped prose "the\nGovReport data set: the words" is no new speaker.
     if _TURN.match(plain, start) and (plain[previous_end - 1] in _ENDS or _TURN.match(plain, previous_start)):
