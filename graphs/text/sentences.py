@@ -42,12 +42,12 @@ _TURN = re.compile(r"[^\W\d_a-z][^\n:.!?]{0,30}:[ \t]")  # of a dialogue: it beg
 _ENDS = frozenset(".!?…。！？｡:;\"'”’」』)")
 _MARKER = re.compile(r"[(\[]?(?:\d{1,3}|[A-Za-z]|[ivx]{1,4}|[가나다라마바사아자차카타파하])[.)\]]$")
 # What stands before a name or a number: sentencex knows most, but not all, and forgets them before "No" or "Will".
-_ABBREVIATIONS = frozenset(
+_ABBREVIATIONS = tuple(
     """
     Mr. Mrs. Ms. Mx. Dr. Prof. Hon. Messrs. Ft. Fig. Figs. Eq. Eqs. Ch. Vol. Refs. Tab. approx.
     """.split()
 )
-_LONGEST_ABBREVIATION = 8  # characters, with the space before it
+_ABBREVIATIONS_INSIDE = tuple(sign + word for word in _ABBREVIATIONS for sign in " (\n")
 _QUOTATIVE = re.compile(r"이?라(?:고|며|는)(?!\w)|하고(?!\w)")
 _CLOSERS = frozenset("\"'”’»」』)）】》〉]")
 
@@ -224,7 +224,7 @@ def _cut(plain: str, start: int, end: int, language: str) -> Iterator[tuple[int,
             elif not (
                 (opens and _is_marker(plain, left, right))
                 or (plain[right - 1] in _CLOSERS and _reports(plain, right, begin))
-                or (plain[right - 1] == "." and _is_abbreviation(plain, left, right) and plain[begin].isalnum())
+                or (plain[right - 1] == "." and _ends_shortened(plain, left, right) and plain[begin].isalnum())
             ):
                 yield left, right
                 left, opens = begin, False
@@ -242,11 +242,9 @@ def _is_marker(plain: str, start: int, end: int) -> bool:
     return end - start < 7 and _MARKER.match(plain[start:end]) is not None
 
 
-def _is_abbreviation(plain: str, start: int, end: int) -> bool:
+def _ends_shortened(plain: str, start: int, end: int) -> bool:
     """Whether the last word of what ends there is short for what stands before a name or a number."""
-    space = plain.rfind(" ", max(start, end - _LONGEST_ABBREVIATION), end)
-    word = plain[max(start, space + 1) : end] if space >= 0 or end - start < _LONGEST_ABBREVIATION else ""
-    return word.lstrip("(\"'“‘[") in _ABBREVIATIONS
+    return plain.endswith(_ABBREVIATIONS_INSIDE, start, end) or plain[start:end] in _ABBREVIATIONS
 
 
 def _reports(plain: str, quoted: int, start: int) -> bool:

@@ -31,6 +31,7 @@ async def test_a_summary_by_chunks_and_merges_is_that_of_the_whole_document(stra
 async def test_a_summary_of_all_may_quote_what_the_summaries_of_each_do_not() -> None:
     whole = await summarised("single", 100_000, *REPORTS)
     cut = await summarised("map_reduce", 1_000, *REPORTS)
+    assert cut["summary"] is not None
     assert cut["summary"] == whole["summary"]
     citations = [found for sentence in cut["summary"]["sentences"] for found in sentence["citations"]]
     assert {found["document"] for found in citations} == {"0", "1"}
