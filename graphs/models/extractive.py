@@ -86,7 +86,7 @@ class BatchIndex:
         reading = read(
             [*(text for document in documents_read for text in document.sentences()), simplified(focus or "")]
         )
-        self._words = reading.words[:-1]
+        self._words, self._leaning = reading.words[:-1], reading.leaning[:-1]
         persons = np.bincount(self._owners, reading.persons[:-1] > 0, minlength=len(sizes)) / np.maximum(sizes, 1)
         self._genres = [
             genre(Look(document.text, document.starts, document.ends, share))
@@ -177,6 +177,7 @@ class BatchIndex:
             numbers,
             scores[kept],
             self._words[numbers],
+            self._leaning[numbers],
             redundancy=weights.redundancy,
             novelty=weights.novelty,
             balance=None if alone or not self._strength else self._balance(owners, kept),

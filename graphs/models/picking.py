@@ -13,6 +13,7 @@ MOST_CANDIDATES = 4_000  # of the best score: the rest of a long text is never r
 _COVERED = 0.2  # what a term that a chosen sentence has still counts
 _LENGTH = 0.6  # new terms count by words ** -this: by the word they favour fragments, by the sentence endless ones
 _SHORTEST = 4  # words
+_LEAN = 0.1  # of score, for a sentence that says only with the one before of whom it speaks, while that is missing
 _FILLER = 0.1  # of score below the best sentence that is open
 _MOST_LOSS = 0.25  # of score for a length nearer to what was asked: a summary that lacks the best sentence is worse
 
@@ -46,6 +47,7 @@ class Picker:
         numbers: Numbers,
         scores: Values,
         lengths: Numbers,
+        leaning: Flags,
         *,
         redundancy: float,
         novelty: float,
@@ -54,7 +56,10 @@ class Picker:
         own = terms.tfidf.picked(numbers)
         self._own = own
         self._rows, self._columns, self._values = own.rows, own.columns, own.values
-        self._scores, self._lengths = scores, lengths
+        self._lengths = lengths
+        self._lean = _LEAN * leaning
+        self._scores = scores - self._lean
+        self._is_next = np.append(np.diff(numbers) == 1, False)  # to the row behind it
         self._redundancy, self._novelty, self._balance = redundancy, novelty, balance
         self._gains = terms.gains.copy() if novelty else np.zeros(0)
         self._short = np.maximum(lengths, _SHORTEST) ** -_LENGTH
@@ -118,6 +123,8 @@ class Picker:
         self.taken.append(row)
         words = int(self._lengths[row])
         self._used += words
+        if self._is_next[row]:
+            self._scores[row + 1] += self._lean[row + 1]
         own = slice(int(self._own.starts[row]), int(self._own.starts[row + 1]))
         columns = self._columns[own]
         self._dense[columns] = self._values[own]

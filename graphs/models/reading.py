@@ -5,6 +5,7 @@ import unicodedata
 import zlib
 from collections.abc import Iterator, Sequence
 from itertools import chain, repeat
+from operator import methodcaller
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -78,6 +79,12 @@ _DENSE_CUES = (
     "本文提出",
 )
 
+# How a sentence begins that says nothing of whom it speaks.
+_LEANING = (
+    *("He ", "She ", "They ", "His ", "Her ", "Their ", "그는 ", "그녀는 ", "그들은 ", "이들은 ", "그러면서 ", "이어 "),
+    *("彼は", "彼女は", "彼らは", "他说", "她说", "他们"),
+)
+
 _PERSON, _NUMBER, _SUSPECT, _CUE = 1, 2, 4, 8
 
 
@@ -95,12 +102,15 @@ class Reading(NamedTuple):
     """Whether it has a word of websites, reference lists or notices of rights."""
     cues: Flags
     """Whether it says what its text does or found, as in "in this paper"."""
+    leaning: Flags
+    """Whether it says only with the sentence before of whom it speaks, as in "He said"."""
 
     def head(self, height: int) -> Self:
         """What was read of the first sentences."""
-        counts, words, persons, numbers, suspects, cues = self
+        counts, words, persons, numbers, suspects, cues, leaning = self
         words, persons, numbers = words[:height], persons[:height], numbers[:height]
-        return type(self)(counts.head(height), words, persons, numbers, suspects[:height], cues[:height])
+        flags = suspects[:height], cues[:height], leaning[:height]
+        return type(self)(counts.head(height), words, persons, numbers, *flags)
 
 
 class _Terms(dict[str | int, int]):
@@ -275,9 +285,9 @@ def read(texts: Sequence[str]) -> Reading:
     reader = _Reader(texts)
     for first, last in pieces(texts):
         reader.read(first, last)
-    return Reading(
-        reader.counts(), count_all(texts), reader.persons, reader.numbers, reader.suspects > 0, reader.has_cues()
-    )
+    leaning = np.fromiter(map(methodcaller("startswith", _LEANING), texts), np.bool_, len(texts))
+    flags = reader.suspects > 0, reader.has_cues(), leaning
+    return Reading(reader.counts(), count_all(texts), reader.persons, reader.numbers, *flags)
 
 
 def _flags(form: str) -> int:

@@ -246,28 +246,35 @@ class ExtractiveAuthor:
         return self._index.degraded if self._index else {}
 
     async def question(self, step: Step, below: Below) -> Question:
-        """Return the call that picks the best sentences of a chunk, or of the sentences already picked beneath."""
+        """Return the call that picks the best sentences of all that is beneath a step.
+
+        Not of those already picked there: the scores are those of the whole batch, and choosing twice loses some.
+        """
         index = await self._ready()
         if step["kind"] == "verbatim":
             return self._verbatim(index, step)
-        candidates = [index.number(Sentence(*span)) for _, answer in below for span in answer.spans]
-        if step["kind"] != "merge":
-            candidates += index.within(step["document"] or "", step["start"], step["end"])
-        return Question(self._call(index, candidates, step))
+        return Question(self._call(index, self._beneath(step, below), step))
 
-    def _call(self, index: BatchIndex, candidates: list[int], step: Step) -> Call:
+    def _beneath(self, step: Step, below: Below) -> list[Sentence]:
+        """Return the parts of documents that a step has to choose from; across documents, of those quoted below it."""
+        if step["document"] is None:
+            quoted = dict.fromkeys(document for _, answer in below for document, _, _ in answer.spans)
+            return [Sentence(id, 0, len(self._documents[id].text)) for id in quoted]
+        return [Sentence(step["document"], 0 if step["kind"] == "refine" else step["start"], step["end"])]
+
+    def _call(self, index: BatchIndex, parts: list[Sentence], step: Step) -> Call:
         bill = Bill()
         as_list = step["is_summary"] and self._wishes.style in LISTS
 
         async def perform(_: int) -> Answer:
-            chosen = await asyncio.to_thread(index.select, candidates, step["words"])
+            chosen = await asyncio.to_thread(_chosen, index, parts, step["words"])
             bill.add(Bill(1))
             if not chosen:
                 raise AnswerEmpty
             spans = [index.sentence(number) for number in chosen]
             return self._quoting(spans, as_list=as_list)
 
-        identity = {"index": index.digest, "candidates": candidates, "words": step["words"]}
+        identity = {"index": index.digest, "parts": parts, "words": step["words"]}
         if as_list:
             identity["form"] = "list"
         return self._payer.call(
@@ -310,6 +317,10 @@ class ExtractiveAuthor:
                 texts = [(document.id, document.text) for document in self._documents]
                 self._index = await asyncio.to_thread(BatchIndex.build, texts, focus=self._wishes.focus)
             return self._index
+
+
+def _chosen(index: BatchIndex, parts: Sequence[Sentence], words: int) -> list[int]:
+    return index.select([number for part in parts for number in index.within(*part)], words)
 
 
 def _check_length(answer: Answer, step: Step, facts: ModelFacts) -> None:

@@ -44,16 +44,17 @@ _ITEM = re.compile(
     r"|[①-⑳㉠-㉭][ \t]?"
     r"|>[ \t]?"
 )
+_INITIAL = re.compile(r"[A-Z]\. [A-Z]")  # in wrapped prose "George\nH. W. Bush" is one name
 _TURN = re.compile(r"[^\W\d_a-z][^\n:.!?]{0,30}:[ \t]")  # of a dialogue: it begins with its speaker
 _ENDS = frozenset(".!?…。！？｡:;\"'”’」』)")
 _MARKER = re.compile(r"[(\[]?(?:\d{1,3}|[A-Za-z]|[ivx]{1,4}|[가나다라마바사아자차카타파하])[.)\]]$")
 # What stands before a name or a number: sentencex knows most, but not all, and forgets them before "No" or "Will".
-_ABBREVIATIONS = frozenset(
+_ABBREVIATIONS = tuple(
     """
     Mr. Mrs. Ms. Mx. Dr. Prof. Hon. Messrs. Ft. Fig. Figs. Eq. Eqs. Ch. Vol. Refs. Tab. approx.
     """.split()
 )
-_LONGEST_ABBREVIATION = 8  # characters, with the space before it
+_ABBREVIATIONS_INSIDE = tuple(sign + word for word in _ABBREVIATIONS for sign in " (\n")
 _QUOTATIVE = re.compile(r"이?라(?:고|며|는)(?!\w)|하고(?!\w)")
 _CLOSERS = frozenset("\"'”’»」』)）】》〉]")
 
@@ -167,7 +168,11 @@ def _is_alone(plain: str, start: int, end: int, *, tables: bool) -> bool:
 
 def _runs_on(plain: str, previous_start: int, previous_end: int, start: int, width: int) -> bool:
     """Whether the line at `start` continues the one before: that was full, or this one begins in lower case."""
-    if _ITEM.match(plain, start):
+    if _ITEM.match(plain, start) and not (
+        _INITIAL.match(plain, start)
+        and (plain[previous_end - 1].isalpha() or plain[previous_end - 1] == ",")
+        and not _ITEM.match(plain, previous_start)
+    ):
         return False
     # In wrapped prose "the\nGovReport data set: the words" is no new speaker.
     if _TURN.match(plain, start) and (plain[previous_end - 1] in _ENDS or _TURN.match(plain, previous_start)):
@@ -226,7 +231,7 @@ def _cut(plain: str, start: int, end: int, language: str) -> Iterator[tuple[int,
             elif not (
                 (opens and _is_marker(plain, left, right))
                 or (plain[right - 1] in _CLOSERS and _reports(plain, right, begin))
-                or (plain[right - 1] == "." and _is_abbreviation(plain, left, right) and plain[begin].isalnum())
+                or (plain[right - 1] == "." and _ends_shortened(plain, left, right) and plain[begin].isalnum())
             ):
                 yield left, right
                 left, opens = begin, False
@@ -244,11 +249,9 @@ def _is_marker(plain: str, start: int, end: int) -> bool:
     return end - start < 7 and _MARKER.match(plain[start:end]) is not None
 
 
-def _is_abbreviation(plain: str, start: int, end: int) -> bool:
+def _ends_shortened(plain: str, start: int, end: int) -> bool:
     """Whether the last word of what ends there is short for what stands before a name or a number."""
-    space = plain.rfind(" ", max(start, end - _LONGEST_ABBREVIATION), end)
-    word = plain[max(start, space + 1) : end] if space >= 0 or end - start < _LONGEST_ABBREVIATION else ""
-    return word.lstrip("(\"'“‘[") in _ABBREVIATIONS
+    return plain.endswith(_ABBREVIATIONS_INSIDE, start, end) or plain[start:end] in _ABBREVIATIONS
 
 
 def _reports(plain: str, quoted: int, start: int) -> bool:

@@ -358,6 +358,18 @@ def test_what_a_paper_says_of_itself_counts_more() -> None:
     assert not read(["The results are new.", "They propose a ferry.", "논문은 다리를 다룬다."]).cues.any()
 
 
+def test_what_speaks_of_him_or_her_is_told_in_three_scripts() -> None:
+    leaning = [
+        "He said so.",
+        "Their ship is lost.",
+        "그는 말했다.",
+        "彼は言った。",
+        "The captain said so.",
+        "Heat rises.",
+    ]
+    assert read(leaning).leaning.tolist() == [True, True, True, True, False, False]
+
+
 def test_sentences_of_navigation_and_copyright_are_no_prose() -> None:
     lines = [
         "Home › News › Local",

@@ -88,6 +88,23 @@ def test_what_every_document_speaks_of_tells_less_of_one() -> None:
     assert terms_of(*texts)[0] == "harbours"
 
 
+def test_a_person_who_has_a_title_once_is_a_person_under_the_whole_name() -> None:
+    text = "The lawyer Andrew Wyatt came late. Nobody asked Mr. Wyatt why. He saw Ann B. Lee, and Lee saw him in Ansan."
+    found = entities(text)
+    assert {("person", "Wyatt"), ("person", "Andrew Wyatt"), ("person", "Ann B. Lee"), ("person", "Lee")} <= set(found)
+    assert ("person", "Ansan") not in found
+
+
+def test_a_name_stands_without_particles_likenings_and_articles() -> None:
+    text = (
+        "They tried a BERT-based parser and a Facebook-like page. See Figure 3. Long before the Makers came, a ship "
+        "looked for the Makers. 연구팀은 GPT를 써서 사진을 나누었다."
+    )
+    found = named(text)
+    assert {"BERT", "Facebook", "Makers", "GPT"} <= set(found)
+    assert not {"BERT-based", "Facebook-like", "Figure", "the Makers", "GPT를"} & set(found)
+
+
 def test_the_same_batch_gives_the_same_terms_and_entities() -> None:
     assert terms_of(STORY, CONSTITUTION) == terms_of(STORY, CONSTITUTION)
     assert entities(STORY) == entities(STORY)

@@ -16,12 +16,14 @@ def picker(
     redundancy: float = 0.5,
     novelty: float = 0.0,
     balance: Balance | None = None,
+    leaning: list[bool] | None = None,
 ) -> Picker:
     counts = read(TEXTS[: len(scores)]).counts
     terms = Terms(weigh(counts, inverse_frequency(counts)), np.ones(counts.width))
     numbers = np.arange(len(scores))
     weights = {"redundancy": redundancy, "novelty": novelty}
-    return Picker(terms, numbers, np.array(scores), np.array(lengths), **weights, balance=balance)
+    leans = np.array(leaning or [False] * len(scores))
+    return Picker(terms, numbers, np.array(scores), np.array(lengths), leans, **weights, balance=balance)
 
 
 def everything(count: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
@@ -44,6 +46,13 @@ def test_a_sentence_that_would_overrun_is_passed_over() -> None:
     chosen = picker([1.0, 0.0, 0.9, 0.8], [10, 10, 30, 10])
     chosen.take(20, 23, everything(4), 20, enough=20)
     assert chosen.taken == [0, 3]
+
+
+def test_a_sentence_that_leans_on_the_one_before_waits_for_it() -> None:
+    for scores, expected in (([0.0, 0.5, 0.9, 0.85], [3, 2]), ([0.0, 0.95, 0.9, 0.85], [1, 2])):
+        chosen = picker(scores, [10, 10, 10, 10], redundancy=0.0, leaning=[False, False, True, False])
+        chosen.take(20, 23, everything(4), 20, enough=20)
+        assert chosen.taken == expected
 
 
 def test_with_enough_words_nothing_much_poorer_than_what_no_longer_fits_is_taken() -> None:

@@ -93,6 +93,18 @@ def test_a_hard_wrapped_paragraph_is_not_cut_at_its_lines() -> None:
     assert [piece.split("\n")[0][:11] for piece in sentences(text)] == ["The harbour", "Pilots were"]
 
 
+def test_a_name_whose_initials_begin_a_wrapped_line_stays_whole() -> None:
+    text = (
+        "The number of nominees who were confirmed ranged from a high of\n305 to a low of 148 in the single term of George\n"
+        "H. W. Bush. The others were not confirmed in any of these years.\nA. First of all, the President nominates whom "
+        "he wants.\nB. Then, the Senate votes on the nominee."
+    )
+    found = [" ".join(sentence.split()) for sentence in sentences(text)]
+    assert len(found) == 4
+    assert found[0].endswith("in the single term of George H. W. Bush.")
+    assert found[2] == "A. First of all, the President nominates whom he wants."
+
+
 def test_a_hard_wrapped_korean_paragraph_is_not_cut_at_its_lines() -> None:
     text = (
         "시 의회는 어제 열린 회의에서 새 도서관을 강변에 짓기로\n"

@@ -29,6 +29,7 @@ MOST = 100
 LONGEST_WORDS = 12  # of a name, small words included
 CAPITALS_SAY_NOTHING = ("de", "lb")
 HEADING_SHARE = 0.5  # of the words that begin with capitals: a heading, where capitals say nothing
+MOST_PERSON_WORDS = 3
 LEAST_WORDS = 3  # fewer tell no heading
 SHOUTED_SHARE = 0.9  # likewise, of what ends like a sentence
 READ_CHARACTERS = 2_000_000  # of one document
@@ -73,6 +74,9 @@ _OF_SOMETHING = ORGANISATIONS | PLACES | frozenset("state states head secretary 
 _ABBREVIATED = TITLES | frozenset("st jr sr inc corp ltd co".split())
 _ENDS = (".", "!", "?", '."', ".”", "?”", "!”", ".'", ".’", ".)")
 _INITIAL = re.compile(r"(?:^|[ .])[^\W\d_]\.$")
+_PARTICLE = re.compile(r"(?<=[A-Za-z0-9])[가-힣]+$")  # behind a foreign name: "AI를"
+_LIKENED = re.compile(r"-(?:based|like|style|type|related|led|backed|owned|wide|era|made|born|specific|only)$")
+_LABELS = frozenset("abstract appendix chapter conclusion contents figure introduction note section table".split())
 _ACRONYM = re.compile(r"[A-Z][A-Z&]{1,5}$")
 _KOREAN = (
     ("organisation", re.compile(rf"(?<![가-힣])(?:[가-힣]{{2,10}}(?:{KOREAN_ORGANISATIONS})|국회|대법원|헌법재판소)")),
@@ -162,7 +166,18 @@ def _capitalised(text: str) -> Counter[tuple[str, str]]:
         if " " not in name and name.lower() in lowered:  # also written small: an ordinary word
             continue
         found[_type(name, is_titled=name in titled), name] = count
-    return found
+    return _with_families(found)
+
+
+def _with_families(found: Counter[tuple[str, str]]) -> Counter[tuple[str, str]]:
+    """Return the names with "Ann Lee" as a person's where Ms. Lee is one, and Lee where Ann B. Lee is."""
+    families = {name.split()[-1] for type, name in found if type == "person"}
+    typed: Counter[tuple[str, str]] = Counter()
+    for (type, name), count in found.items():
+        words = name.split()
+        is_person = type == "other" and words[-1] in families and len(words) <= MOST_PERSON_WORDS
+        typed["person" if is_person else type, name] = count
+    return typed
 
 
 def _without_openers(opening: Counter[str], inside: Counter[str], lowered: set[str]) -> Counter[str]:
@@ -170,6 +185,7 @@ def _without_openers(opening: Counter[str], inside: Counter[str], lowered: set[s
     found: Counter[str] = Counter()
     for name, count in opening.items():
         first, _, rest = name.partition(" ")
+        rest = rest.removeprefix("the ")
         found[rest if rest and not inside[name] and first.lower() in lowered else name] += count
     return found
 
@@ -235,9 +251,10 @@ def _closed(run: list[_Word], sentence: str) -> Iterator[tuple[str, bool, bool]]
     for part in _divided(run):
         name = _one_line(sentence[part[0].start : part[-1].end]).rstrip("'’-&")
         name = name if _INITIAL.search(name) else name.rstrip(".")
-        name = name.removesuffix("'s").removesuffix("’s")
+        name = _LIKENED.sub("", _PARTICLE.sub("", name.removesuffix("'s").removesuffix("’s")))
         plain = _plain(name)
-        if len(name) > 1 and plain not in WEEKDAYS and not re.fullmatch(MONTHS, name) and plain not in STOP_WORDS:
+        says_nothing = plain in WEEKDAYS or plain in _LABELS or plain in STOP_WORDS or re.fullmatch(MONTHS, name)
+        if len(name) > 1 and not says_nothing:
             yield name, is_first, has_title
         is_first = has_title = False
 
