@@ -8,7 +8,6 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
-from fastapi_swagger import patch_fastapi
 
 from app.api import documents, health, metrics, models, plans, runs, stream
 from app.api.events import event_components
@@ -58,7 +57,7 @@ def create_app(settings: Settings) -> FastAPI:
         openapi_tags=TAGS,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         lifespan=lifespan,
-        docs_url=None,  # from the wheel of fastapi-swagger instead: the page needs no network
+        docs_url=None,  # `install_page` serves one that needs no network
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
         generate_unique_id_function=_operation_id,
@@ -68,12 +67,6 @@ def create_app(settings: Settings) -> FastAPI:
     for module in (runs, documents, stream, plans, models, health, metrics):
         app.include_router(module.router)
     install_page(app)
-    patch_fastapi(
-        app,
-        redirect_from_root_to_docs=False,
-        title="Precis",
-        swagger_ui_parameters={"tryItOutEnabled": True, "defaultModelsExpandDepth": 0, "displayRequestDuration": True},
-    )
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:

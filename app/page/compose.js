@@ -67,6 +67,7 @@ class Compose {
       this.changed();
     } catch (error) {
       fill(this.optionsBox, problemBox(error, () => this.loadForm()));
+      this.optionsBox.removeAttribute("aria-busy");
     }
   }
 

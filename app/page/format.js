@@ -26,8 +26,8 @@ export function duration(seconds) {
 }
 
 export function bytes(size) {
-  const [unit, by] = size >= 1e6 ? ["megabyte", 1e6] : size >= 1e3 ? ["kilobyte", 1e3] : ["byte", 1];
-  return unitOf(size / by, unit);
+  const [unit, by] = size >= 1e6 ? ["MB", 1e6] : size >= 1e3 ? ["kB", 1e3] : ["B", 1];
+  return `${tenths.format(size / by)}\u00a0${unit}`;
 }
 
 // Small sums keep the digits that tell them from nothing.

@@ -91,8 +91,9 @@ class State:
             parts.append(f"${self.cost_usd:.4f}" if self.cost_usd < 1 else f"${self.cost_usd:,.2f}")
         # The first calls are slow: connections are opened, and nothing is known of how many the provider bears.
         is_known = self.done >= TELLING_CALLS or self.done * 10 >= self.total
-        if self.ends_at is not None and is_known and self.done < self.total:
-            parts.append(f"{about(self.ends_at - time.monotonic())} left")
+        left = self.ends_at - time.monotonic() if self.ends_at is not None else 0.0
+        if left > 0 and is_known and self.done < self.total:  # one that has passed was wrong
+            parts.append(f"{about(left)} left")
         return " · ".join(parts)
 
 

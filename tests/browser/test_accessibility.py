@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, FilePayload, Page, expect
 
 from tests.app import ENGLISH, KOREAN, WAIT, chapters
+from tests.browser.test_page import new_text, start
 from tests.browser.watched import WIDTHS, Watched, new_context
 from tests.model_server import ModelServer
 from tests.service import Service
@@ -100,6 +101,31 @@ def test_axe_finds_nothing_serious_in_a_summary_and_the_list(
     assert findings(page, axe) == []
     page.goto(f"{shared_service.base_url}/#/runs")
     expect(page.locator(".runs a").first).to_be_visible()
+    assert findings(page, axe) == []
+
+
+@needs_axe
+def test_axe_finds_nothing_serious_while_a_summary_is_written(
+    page: Page, axe: str, client: httpx.Client, model_server: ModelServer, shared_service: Service
+) -> None:
+    model_server.hold()
+    model_server.fault("pause", times=-1)
+    id = start(client, new_text(1), strategy="single")
+    page.goto(f"{shared_service.base_url}/#/runs/{id}")
+    expect(page.locator(".writing .prose")).not_to_be_empty(timeout=LONG)
+    found = findings(page, axe)
+    model_server.release()
+    assert found == []
+
+
+@needs_axe
+def test_axe_finds_nothing_serious_on_the_docs_page(page: Page, axe: str, shared_service: Service) -> None:
+    page.goto(f"{shared_service.base_url}/docs")
+    is_dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+    page.locator(".opblock-post .opblock-summary-control").first.click()
+    expect(page.locator("textarea.body-param__text")).to_be_visible()
+    background = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+    assert (background == "rgb(28, 32, 34)") == is_dark
     assert findings(page, axe) == []
 
 
