@@ -195,7 +195,8 @@ async def retry_run(
     remembered. Documents that could not be read stay failed.
 
     Until there is something newer, what it had stays readable. Its stream goes on behind the events that were: the
-    earlier `finished` is now called `ended`, then come `retried`, each step anew, and `finished` as the last one.
+    earlier `finished` is now called `ended`, then come `retried`, each step anew, and `finished` as the last one. A run
+    that a newer version of the service plans otherwise is told anew behind a `retried` as well, without a try by you.
     """
     if not Status(run.status).is_final:
         raise RunIsActive

@@ -180,12 +180,13 @@ def _events(rows: Sequence[Row[int, str, str]], gathered: Gathered, gate: dict[s
             if gathered.is_ahead:
                 yield _progress(gathered, gate)
             yield _event(type, data, seq)
-        elif type == "document" or gathered:
-            yield _event(type, to_json(json.loads(data) | {"steps": gathered.take()}), seq)
         else:
-            if '"run_usage"' in data:
+            if type in events.COUNTED:
                 gathered.count(json.loads(data))
-            yield _event(type, data, seq)
+            if type == "document" or gathered:
+                yield _event(type, to_json(json.loads(data) | {"steps": gathered.take()}), seq)
+            else:
+                yield _event(type, data, seq)
     if gathered.is_ahead:
         yield _progress(gathered, gate)
 

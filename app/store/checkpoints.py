@@ -3,11 +3,14 @@ way.
 """
 
 import asyncio
+import hashlib
 import logging
 import sqlite3
 import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
+from functools import cache
+from importlib import metadata, resources
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +41,23 @@ class PackingSerializer(JsonPlusSerializer):
         return super().loads_typed((kind.removesuffix("+zlib"), zlib.decompress(stored)) if "+" in kind else data)
 
 
+@cache
+def graph_version() -> str:
+    """Return what tells apart the code that wrote a checkpoint: whatever of the graph changes may change what a plan
+    and a state hold, and a run of another version's goes on from the ledger alone, which costs no call.
+    """
+    digest = hashlib.sha256(metadata.version("langgraph").encode())
+    folder = Path(str(resources.files("graphs")))
+    for file in sorted(folder.rglob("*.py")):
+        digest.update(f"\n{file.relative_to(folder)}\n".encode() + file.read_bytes())
+    return digest.hexdigest()
+
+
 @asynccontextmanager
 async def open_checkpoints(path: Path) -> AsyncIterator[AsyncSqliteSaver]:
     """Open the checkpoint file, made if missing, and anew if it is damaged: the ledger still has the calls."""
     await asyncio.to_thread(_remove_if_damaged, path)
+    await asyncio.to_thread(graph_version)  # it reads files: once, and not on the loop
     async with aiosqlite.connect(path, timeout=30.0) as connection:
         await connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # only before the first table is made
         saver = AsyncSqliteSaver(connection, serde=PackingSerializer())

@@ -13,6 +13,7 @@ from sqlalchemy import (
     ScalarSelect,
     Select,
     Text,
+    and_,
     bindparam,
     cast,
     delete,
@@ -28,7 +29,8 @@ from app.store.models import CallRow, EventRow, Run, now
 FINISHED = "finished"  # the type of the one terminal event
 ENDED = "ended"  # what it becomes when the run is tried again
 RETRIED = "retried"  # the type of the event from which on steps are told anew
-COUNTED = ("planned", "progress", RETRIED)  # the types whose data hold `progress` and `run_usage`, as of that event
+PLANNED = "planned"  # the type of the event whose step is what tells its plan from others
+COUNTED = (PLANNED, "progress", RETRIED)  # the types whose data hold `progress` and `run_usage`, as of that event
 
 
 def appending() -> Insert:
@@ -84,12 +86,18 @@ async def partials(
     session: AsyncSession, run_id: str, kind: str, **wanted: str | int | None
 ) -> Sequence[tuple[EventRow, str | None]]:
     """Return the steps of one kind with what each wrote (None for a failed one), oldest first; only those whose data
-    hold what is `wanted`, where that is not None. Of a step that was told again, the last time.
+    hold what is `wanted`, where that is not None. Of a step that was told again, the last time; of a plan that gave way
+    to another, none.
     """
+    plans = select(func.coalesce(EventRow.step, "")).where(EventRow.run_id == run_id, EventRow.type == PLANNED)
+    plan = plans.order_by(EventRow.seq.desc()).limit(1).scalar_subquery()
+    of_plan = and_(EventRow.type == PLANNED, func.coalesce(EventRow.step, "") == plan)
+    first = select(func.min(EventRow.seq)).where(EventRow.run_id == run_id, of_plan).scalar_subquery()
     query = (
         select(EventRow, CallRow.text)
         .outerjoin(CallRow, CallRow.key == EventRow.call_key)
         .where(EventRow.run_id == run_id, EventRow.type == "progress", EventRow.data["kind"].as_string() == kind)
+        .where(EventRow.seq > func.coalesce(first, 0))
         .order_by(EventRow.seq)
     )
     for name, value in wanted.items():

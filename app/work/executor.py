@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph.state import CompiledStateGraph
+from langgraph.types import StateSnapshot
 from sqlalchemy import Row
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -22,7 +23,7 @@ from app.errors import (
     SummaryFailed,
 )
 from app.store import runs
-from app.store.checkpoints import compact_checkpoints, threads_of
+from app.store.checkpoints import compact_checkpoints, graph_version, threads_of
 from app.store.models import Run, Status
 from app.work.journal import Journal
 from app.work.resources import Resources
@@ -136,7 +137,7 @@ async def _begin(run: Run, resources: Resources) -> Texts:
 async def _drive(run: Run, rows: Texts, resources: Resources, journal: Journal) -> Outcome:
     """Run the graph from its last checkpoint, or from the start, and return its output."""
     graph: Graph = builder.compile(checkpointer=resources.checkpoints, name="summarize")
-    config: RunnableConfig = {"configurable": {"thread_id": run.id}}
+    config: RunnableConfig = {"configurable": {"thread_id": run.id}, "metadata": {"graph": graph_version()}}
     context = context_of(
         Options(**run.options),
         documents=Documents(
@@ -156,13 +157,13 @@ async def _drive(run: Run, rows: Texts, resources: Resources, journal: Journal) 
     if context.facts.name != EMBEDDED:
         await asyncio.to_thread(resources.chat, context.facts)  # the first one takes most of a second to open
     snapshot = await graph.aget_state(config)
-    # `tasks` tells whether something is left to do: `next` lacks what is done but for the checkpoint behind it.
-    if "status" not in snapshot.values and snapshot.created_at is not None and not snapshot.tasks:
-        await forget_checkpoints(run.id, resources)  # they lead nowhere: a power cut took the last ones
+    if snapshot.created_at is not None and not _leads_on(snapshot):
+        await forget_checkpoints(run.id, resources)
         snapshot = await graph.aget_state(config)
     if "plan" in snapshot.values:
         hold_back(snapshot.values["plan"], context, snapshot.values["steps"])
         journal.planned(plan_cost(snapshot.values["plan"]), tree_of(snapshot.values["plan"]))
+    # `tasks` tells whether something is left to do: `next` lacks what is done but for the checkpoint behind it.
     if "status" in snapshot.values and not snapshot.tasks:  # the graph had ended; only the run's end was not written
         return cast("Outcome", snapshot.values)
     start: Any = None if snapshot.created_at is not None else {"documents": []}
@@ -179,6 +180,15 @@ async def _drive(run: Run, rows: Texts, resources: Resources, journal: Journal) 
                 output = {**(output or {}), **update[node]}
     assert output is not None, "the graph ended without its last node"
     return cast("Outcome", output)
+
+
+def _leads_on(snapshot: StateSnapshot) -> bool:
+    """Tell whether a run can go on from its checkpoints: not if a power cut took the last ones, nor if another version
+    of the graph has written them.
+    """
+    if (snapshot.metadata or {}).get("graph") != graph_version():
+        return False
+    return "status" in snapshot.values or bool(snapshot.tasks)
 
 
 async def _succeed(run: Run, rows: Texts, output: Outcome, resources: Resources, journal: Journal) -> None:

@@ -17,7 +17,7 @@ from app.work.tree import Tree
 from graphs.summarize import NO_USAGE, PlanCost, StepReport, add_usage
 
 _APPEND: Insert = events.appending()
-NO_TREE = Tree([], [], {})
+NO_TREE = Tree([], [], {}, "")
 
 
 class Journal:
@@ -45,6 +45,7 @@ class Journal:
         self._pending: set[asyncio.Future[None]] = set()
         self._pace = Pace()
         self._tree = NO_TREE
+        self._plan: str | None = None  # the digest of the plan that was told last
         self._level = 0
         self._error: BaseException | None = None  # of the first that could not be written: none behind it can be
         self.done = 0
@@ -59,6 +60,10 @@ class Journal:
             self._seq = seq
             if type == events.RETRIED:
                 self._told.clear()
+                self._plan = None
+            elif type == events.PLANNED:
+                self._plan = step or ""
+                self._told.add(type)
             elif type in events.COUNTED:
                 self._told.add(step or type)
         for (counts,) in await self._database.fetch(select(events.counts()).where(Run.id == self._run_id)):
@@ -68,16 +73,21 @@ class Journal:
                 self.usage = counts["run_usage"]
 
     def planned(self, cost: PlanCost, tree: Tree = NO_TREE) -> None:
-        """Tell what the plan asks for, and its shape."""
+        """Tell what the plan asks for, and its shape. If an earlier attempt has told another one, made by another
+        version or with other settings, its steps are none of this one's: all is told anew.
+        """
+        if self._plan not in (None, tree.digest):
+            self._begin_anew()
+        self._plan = tree.digest
         self.total = cost.steps
         if self.phase == "plan":  # what is planned is being done
             self.phase = "map"
         self._tree = tree
         self._pace = Pace()  # planning is no measure of the calls
-        if "planned" not in self._told:
-            self._told.add("planned")
+        if events.PLANNED not in self._told:
+            self._told.add(events.PLANNED)
             shape = {"documents": tree.documents, "levels": tree.levels}
-            self._append("planned", cost._asdict() | shape | self._counts())
+            self._append(events.PLANNED, cost._asdict() | shape | self._counts(), step=tree.digest or None)
 
     def report(self, report: StepReport) -> asyncio.Future[None] | None:
         """Tell that a step is done; a step that was told before, by a worker that did not finish the run, is not told
@@ -115,6 +125,12 @@ class Journal:
         """Return when everything told so far is durable. Raises `SQLAlchemyError`."""
         while self._pending:
             await asyncio.gather(*self._pending)
+
+    def _begin_anew(self) -> None:
+        self._told.clear()
+        self.done = self.failed = self.total = 0
+        self.phase = "plan"
+        self._append(events.RETRIED, self._counts())
 
     def _eta_seconds(self) -> float | None:
         left = max(0, self.total - self.done)

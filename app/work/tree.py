@@ -1,5 +1,6 @@
 """The shape of a plan, as clients draw it."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ class Tree(NamedTuple):
     documents: list[dict[str, Any]]  # id, chunks, merges: in the caller's order
     levels: list[int]  # how many merges each level has, from the one right above the chunks
     level_of: Mapping[str, int]  # of each merge, by step
+    digest: str  # equal plans have equal ones
 
 
 def tree_of(plan: Plan) -> Tree:
@@ -27,4 +29,12 @@ def tree_of(plan: Plan) -> Tree:
         ],
         levels=[at_level[level] for level in range(1, max(at_level, default=0) + 1)],
         level_of=level_of,
+        digest=_digest(plan),
     )
+
+
+def _digest(plan: Plan) -> str:
+    digest = hashlib.sha256()
+    for step in plan["steps"].values():
+        digest.update(f"{step['id']} {step['kind']} {step['document']} {step['start']} {step['end']}\n".encode())
+    return digest.hexdigest()[:16]

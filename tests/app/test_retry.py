@@ -67,6 +67,7 @@ def assert_tells_of_tries(client: httpx.Client, run: Json, tries: list[str]) -> 
 def test_a_failed_run_pays_only_for_what_is_missing(client: httpx.Client, model_server: ModelServer) -> None:
     model_server.hold(after=3)
     id = start(client, new_text())
+    wait_until(lambda: client.get(f"/v1/runs/{id}").json()["progress"]["done"] == 3)
     under_way = model_server.wait_for(lambda counts: counts["held"] > 0)["in_flight"]
     model_server.fault("401", times=-1)
     model_server.release()
@@ -81,7 +82,9 @@ def test_a_failed_run_pays_only_for_what_is_missing(client: httpx.Client, model_
     stats = model_server.stats()
     # Calls that were under way when the run stopped were hung up on, whether the server had answered them or not.
     assert stats["repeats"] <= under_way
-    assert run["usage"]["calls"] == stats["finished"] - stats["repeats"] == run["progress"]["total"]
+    assert stats["finished"] - stats["repeats"] == run["progress"]["total"]
+    # An answer that was kept when the run had stopped already is none of its steps: the next try remembers it.
+    assert 3 <= failed["usage"]["calls"] <= run["usage"]["calls"] <= run["progress"]["total"]
     assert_tells_of_tries(client, run, ["failed", "succeeded"])
 
 
