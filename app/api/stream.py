@@ -78,7 +78,8 @@ async def stream_run(
 
     `id` counts what was told: an event's id is that of the event before, plus the number of its `steps`, plus one
     unless it is a `progress`. So a browser's `EventSource`, which comes back by itself, misses nothing and sees nothing
-    twice; a `draft` has no `id` and comes anew. A comment every 15 seconds keeps the connection open.
+    twice; a `draft` has no `id` and comes anew. Only the process that drives a run has its drafts: where several share
+    the data, a stream of another one tells all the rest. A comment every 15 seconds keeps the connection open.
 
     curl: `curl -N http://127.0.0.1:8000/v1/runs/$ID/stream`
 

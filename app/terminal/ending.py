@@ -48,7 +48,7 @@ def refused(problem: Mapping[str, Any]) -> CommandFailed:
         f"\n  {document.get('id')}: {document.get('title', '')} {document.get('detail', '')}".rstrip()
         for document in documents[:MOST_NAMED]
     ]
-    if kind == "unknown-model" and "openai:" in parts[1]:
+    if kind == "unknown-model" and parts[1].startswith("'openai:") and "among" in parts[1]:
         parts.append("A model behind OpenAI's protocol needs OPENAI_API_KEY or OPENAI_BASE_URL where it is to run.")
     if kind in _LATER_TYPES:
         parts.append("Try again in a moment.")

@@ -62,7 +62,8 @@ def gather(arguments: Sequence[str]) -> Sources:
                 seen.add(real)
                 sources.found.append(source)
     if not sources.found:
-        raise CommandFailed(f"no document was found in {', '.join(map(printable, arguments))}.", USAGE)
+        others = ": name files of other kinds one by one" if sources.passed_over else ""
+        raise CommandFailed(f"no document was found in {', '.join(map(printable, arguments))}{others}.", USAGE)
     return sources
 
 

@@ -76,7 +76,7 @@ def model_facts(name: str, window_tokens: int | None = None, prices: Mapping[str
     """
     provider, colon, short = name.partition(":")
     if not colon or provider not in PROVIDERS or not _NAME.fullmatch(short):
-        raise ValueError(f"{name!r} is not a model: say one of {EMBEDDED!r}, 'openai:NAME'")
+        raise ValueError(f"{name!r} is not a model: say {EMBEDDED} or openai:NAME.")
     if provider == "embedded":
         if name != EMBEDDED:
             raise ValueError(f"{name!r} is not a model: the embedded one is {EMBEDDED!r}")

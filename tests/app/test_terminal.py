@@ -93,7 +93,10 @@ def test_what_is_no_document_is_named_in_one_line(argument: str, here: Path) -> 
 
 
 def test_an_empty_folder_is_no_batch(here: Path) -> None:
-    with pytest.raises(CommandFailed, match="no document was found"):
+    with pytest.raises(CommandFailed, match=r"no document was found in \.\.$"):
+        gather(["."])
+    write(here, "data.csv")
+    with pytest.raises(CommandFailed, match="name files of other kinds one by one"):
         gather(["."])
 
 
@@ -279,6 +282,7 @@ def test_characters_that_a_terminal_obeys_are_not_printed() -> None:
         (InvalidFields("…", fields=[{"field": "options.min_coverage", "message": "no"}]), "--min-coverage: no.", 2),
         (InvalidFields("…", fields=[{"field": "options.facets.0", "message": "no"}]), "--facet: no. Say key_terms", 2),
         (UnknownModel("'openai:x' is not among them."), "OPENAI_API_KEY", 2),
+        (UnknownModel("'openai:' is not a model: say embedded:extractive or openai:NAME."), "openai:NAME.", 2),
         (PlanImpossible("It is too long."), "It is too long.", 2),
         (RunNotFound(), "`precis runs` lists", 1),
         (RunIsActive(), "`precis runs cancel`", 1),
