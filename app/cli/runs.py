@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli.flags import EXIT_CODES, Citations, DataDir, Output, Overwrite, RunId, Server
+from app.cli.flags import EXIT_CODES, Citations, DataDir, Output, Overwrite, RunId, Server, one_of
 
 STATUSES = ("queued", "running", "succeeded", "partial", "failed", "cancelled")
 
@@ -17,7 +17,11 @@ def list_runs(
     context: typer.Context,
     limit: Annotated[int, typer.Option(help="How many.", min=1, max=500)] = 20,
     status: Annotated[
-        str | None, typer.Option(help="Only these: queued, running, succeeded, partial, failed or cancelled.")
+        str | None,
+        typer.Option(
+            help="Only these: queued, running, succeeded, partial, failed or cancelled.",
+            autocompletion=one_of(*STATUSES),
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False,
     server: Server = None,

@@ -324,9 +324,14 @@ def test_the_version_is_that_of_the_package(precis: Precis) -> None:
 
 @pytest.mark.parametrize(
     ("typed", "offered"),
-    [("precis su", "summarize"), ("precis runs wa", "watch"), ("precis summarize --min", "--min-coverage")],
+    [
+        ("precis su", "summarize"),
+        ("precis runs wa", "watch"),
+        ("precis summarize --min", "--min-coverage"),
+        ("precis summarize --style b", "bullets"),
+    ],
 )
-def test_a_shell_completes_commands_and_options(typed: str, offered: str, environment: dict[str, str]) -> None:
+def test_a_shell_completes_commands_options_and_values(typed: str, offered: str, environment: dict[str, str]) -> None:
     words = typed.split()
     done = subprocess.run(
         [sys.executable, "-c", "from app.cli import app; app(prog_name='precis')"],
