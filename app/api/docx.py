@@ -11,6 +11,7 @@ from typing import Any
 
 from docx import Document
 from docx.enum.style import WD_STYLE_TYPE
+from docx.opc.constants import RELATIONSHIP_TYPE
 from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
 from docx.shared import Mm
@@ -74,7 +75,11 @@ def _set_up(document: Any, language: str) -> None:
 
 
 def _describe(document: Any, run: RunOut) -> None:
-    """Fill in the document's properties."""
+    """Fill in the document's properties; a picture of its first page and counts of words are those of a template."""
+    package = document.part.package.rels
+    foreign = (RELATIONSHIP_TYPE.THUMBNAIL, RELATIONSHIP_TYPE.EXTENDED_PROPERTIES)
+    for id in [relation.rId for relation in package.values() if relation.reltype in foreign]:
+        del package[id]
     about = document.core_properties
     about.title = "Summary"
     about.author = about.last_modified_by = "Precis"

@@ -194,6 +194,8 @@ def test_a_document_of_ten_thousand_paragraphs_takes_no_longer_for_each(run: Jso
 
 
 def test_the_properties_name_nobody(run: Json) -> None:
-    about = read(render_docx(RunOut.model_validate(run))).core_properties
+    document = render_docx(RunOut.model_validate(run))
+    about = read(document).core_properties
+    assert [name for name in parts(document) if name.startswith("docProps/")] == ["docProps/core.xml"]
     assert (about.title, about.author, about.last_modified_by, about.comments) == ("Summary", "Precis", "Precis", "")
     assert about.created.year >= 2026
