@@ -286,7 +286,7 @@ def test_a_summary_is_copied_and_downloaded_in_every_form(
     assert set(got) == {f"A B 항구 - Summary.{ending}" for ending in ("md", "html", "docx", "json")}
     cited = client.get(f"/v1/runs/{id}/summary?citations=footnotes").text
     assert got["A B 항구 - Summary.md"] == cited != text
-    assert "<h2>Sources</h2>" in got["A B 항구 - Summary.html"]
+    assert '<h2 dir="auto">Sources</h2>' in got["A B 항구 - Summary.html"]
     assert got["A B 항구 - Summary.docx"].startswith("PK")
     assert json.loads(got["A B 항구 - Summary.json"])["id"] == id
     assert watched.wrong == []
