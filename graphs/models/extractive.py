@@ -19,7 +19,7 @@ from graphs.text.lengths import pieces
 from graphs.text.sentences import sentence_spans
 from graphs.text.words import simplified
 
-VERSION = "extractive-6"
+VERSION = "extractive-7"
 """Part of every digest: change it with anything that changes a score."""
 
 OVERRUN = 0.15

@@ -1,6 +1,7 @@
 """Groups of documents: their labels come back with the documents, and what was made of each group with the run."""
 
 import json
+import re
 from typing import Any
 from uuid import uuid4
 
@@ -203,10 +204,10 @@ def test_a_hostile_label_is_text_in_markdown_and_html(client: httpx.Client) -> N
         assert "<script" not in html
         assert "<a " not in html
         assert "<img" not in html
-        assert "<h1>Conclusion" not in html
+        assert not re.search("<h1[^>]*>Conclusion", html)
     run = post(client, [document | {"group": hostile} for document in DOCUMENTS[:2]] + DOCUMENTS[2:], style="report")
     html = client.get(f"/v1/runs/{run['id']}/summary", headers={"Accept": "text/html"}).text
-    assert html.count("<h1>") == 1
+    assert html.count("<h1") == 1
     assert "<script" not in html
     assert "<a " not in html
     assert "<img" not in html
