@@ -110,7 +110,7 @@ async def test_a_429_says_when_to_come_back(server: ModelServer, chat: ChatOpenA
 async def test_a_hanging_call_ends_when_the_client_leaves(server: ModelServer, client: httpx.AsyncClient) -> None:
     server.fault("hang")
     with pytest.raises(httpx.ReadTimeout):
-        await client.post("/chat/completions", json=request(), timeout=0.1)
+        await client.post("/chat/completions", json=request(), timeout=1)
     stats = server.wait_for(lambda counts: counts["in_flight"] == 0)
     assert (stats["cancelled"], stats["finished"]) == (1, 0)
     assert server.calls()[-1]["outcome"] == "cancelled"
@@ -134,7 +134,7 @@ async def test_equal_requests_are_counted_as_repeats_once_one_has_finished(
     server: ModelServer, client: httpx.AsyncClient
 ) -> None:
     before = time.monotonic()
-    server.latency(0.05)
+    server.latency(0.5)
     await asyncio.gather(post(client), post(client))
     assert server.stats()["repeats"] == 0
     await post(client)
@@ -144,7 +144,7 @@ async def test_equal_requests_are_counted_as_repeats_once_one_has_finished(
     assert before < stats["first_at"] < stats["last_at"] < time.monotonic()
     last = server.calls(limit=1)[0]
     assert last["messages"] == request()["messages"]
-    assert last["ended_at"] - last["at"] >= 0.05
+    assert last["ended_at"] - last["at"] >= 0.5
 
 
 async def test_a_fault_waits_for_the_messages_it_is_meant_for(server: ModelServer, client: httpx.AsyncClient) -> None:

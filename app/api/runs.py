@@ -200,12 +200,13 @@ async def retry_run(
     """
     if not Status(run.status).is_final:
         raise RunIsActive
-    await forget_checkpoints(run.id, services.resources)  # else the next try would find that its graph has ended
     settings = services.settings
     budget = changes.budget.model_dump() if changes and changes.budget else None
     async with services.database.begin() as session:
         await runs.admit(session, run.text_bytes, most_runs=settings.queue_runs, most_bytes=settings.queue_bytes)
         await runs.retry(session, run.id, budget=budget)
+        # Before anyone can take it: the next try would find that its graph has ended. Not if it goes on already.
+        await forget_checkpoints(run.id, services.resources)
     services.worker.wake()
     response.headers["Location"] = f"/v1/runs/{run.id}"
     return await show_run(services.database, run.id)

@@ -1,8 +1,11 @@
-"""From rows to the bodies that the API shows."""
+"""From rows to the bodies that the API shows.
+
+A later version of the service, over the same data, may have written more than this one knows: that is left out.
+"""
 
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from app.api.facets import Facets
 from app.api.schemas import (
@@ -40,9 +43,9 @@ def run_out(run: Run, documents: list[DocumentOut]) -> RunOut:
         documents=documents,
         groups=_groups(run, documents),
         summary=_summary(run.summary),
-        variants=[SummaryOut(**summary) for summary in run.variants or []],
-        facets=_FACETS.validate_python(run.facets or {}),
-        coverage=run.coverage and CoverageOut(**run.coverage),
+        variants=[SummaryOut.model_validate(summary, extra="ignore") for summary in run.variants or []],
+        facets=_FACETS.validate_python(run.facets or {}, extra="ignore"),
+        coverage=run.coverage and CoverageOut.model_validate(run.coverage, extra="ignore"),
         warnings=run.warnings,
     )
 
@@ -66,8 +69,8 @@ def document_out(row: DocumentRow) -> DocumentOut:
         chunks=row.chunks,
         failed_chunks=row.failed_chunks,
         summary=_summary(row.summary),
-        facets=_FACETS.validate_python(row.facets or {}),
-        error=row.error and Problem(**row.error),
+        facets=_FACETS.validate_python(row.facets or {}, extra="ignore"),
+        error=_problem(row.error),
     )
 
 
@@ -92,10 +95,10 @@ def _common(run: Run) -> dict[str, Any]:
         "created_at": run.created_at,
         "started_at": run.started_at,
         "finished_at": run.finished_at,
-        "options": Options(**run.options),
-        "progress": ProgressOut(**(runs.NO_PROGRESS | run.progress)),
-        "error": run.error and Problem(**run.error),
-        "usage": UsageOut(**(NO_USAGE | run.usage)),
+        "options": options_of(run),
+        "progress": ProgressOut.model_validate(runs.NO_PROGRESS | run.progress, extra="ignore"),
+        "error": _problem(run.error),
+        "usage": UsageOut.model_validate(NO_USAGE | run.usage, extra="ignore"),
     }
 
 
@@ -124,4 +127,19 @@ def _groups(run: Run, documents: list[DocumentOut]) -> list[GroupOut]:
 
 
 def _summary(stored: dict[str, Any] | None) -> SummaryOut | None:
-    return SummaryOut(**stored) if stored else None
+    return SummaryOut.model_validate(stored, extra="ignore") if stored else None
+
+
+def _problem(stored: dict[str, Any] | None) -> Problem | None:
+    return Problem(**stored) if stored else None
+
+
+def options_of(run: Run) -> Options:
+    """Return the options of a run as far as this version knows them and their values."""
+    try:
+        return Options.model_validate(run.options, extra="ignore")
+    except ValidationError as error:
+        unknown = {problem["loc"][0] for problem in error.errors()}
+        return Options.model_validate(
+            {name: run.options[name] for name in run.options.keys() - unknown}, extra="ignore"
+        )

@@ -57,6 +57,7 @@ class RunView {
   }
 
   build(run) {
+    this.shownEnd = null;
     const titles = new Map(run.documents.map((document) => [document.id, document.title]));
     this.sources = new Sources(this.id, titles);
     this.progress = new ProgressView();
@@ -79,8 +80,12 @@ class RunView {
   }
 
   show(run) {
-    this.run = run;
     const isFinal = FINAL.includes(run.status);
+    // The same end comes by several ways; drawn again, it would close what a reader has opened meanwhile.
+    const end = isFinal ? run.finished_at : null;
+    if (end && end === this.shownEnd) return;
+    this.shownEnd = end;
+    this.run = run;
     document.title = `${run.documents[0]?.title || word("untitled")} – Precis`;
     this.page.classList.toggle("is-final", isFinal);
     fill(this.headBox, headView(run, this));

@@ -10,6 +10,7 @@ from typing import Any, cast
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import StateSnapshot
+from pydantic import ValidationError
 from sqlalchemy import Row
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -51,6 +52,11 @@ NAMED_CHARACTERS = 80  # of a title
 
 logger = logging.getLogger(__name__)
 
+
+class OfLaterVersion(Exception):
+    """A later version of the service has accepted the run, with options that this one does not know."""
+
+
 Graph = CompiledStateGraph[Any, Context, Any, Any]
 Texts = Sequence[Row[int, str, str, str, list[Any], str]]  # see `runs.texts_of`
 
@@ -60,14 +66,18 @@ async def execute_run(run: Run, resources: Resources) -> None:
 
     May be cancelled at any point: what is finished stays in the ledger and the checkpoints, and the next attempt goes
     on from there. Raises `LeaseLost` when the run is no longer this attempt's, `SQLAlchemyError` or `LedgerUnavailable`
-    when storage stops it.
+    when storage stops it, and `OfLaterVersion`.
     """
+    try:
+        options = Options(**run.options)
+    except ValidationError as error:
+        raise OfLaterVersion(run.id) from error
     journal = Journal(resources.database, resources.notifier, run.id, run.attempt, resources.tally, resources.drafts)
     try:
         await journal.open()
         rows = await _begin(run, resources)
         with resources.drafts.open(run.id):
-            output = await _drive(run, rows, resources, journal)
+            output = await _drive(run, options, rows, resources, journal)
             await _succeed(run, rows, output, resources, journal)
     except runs.LeaseLost:
         raise  # whose it is now ends it
@@ -135,12 +145,12 @@ async def _begin(run: Run, resources: Resources) -> Texts:
     return await resources.database.fetch(runs.texts_of(run.id))
 
 
-async def _drive(run: Run, rows: Texts, resources: Resources, journal: Journal) -> Outcome:
+async def _drive(run: Run, options: Options, rows: Texts, resources: Resources, journal: Journal) -> Outcome:
     """Run the graph from its last checkpoint, or from the start, and return its output."""
     graph: Graph = builder.compile(checkpointer=resources.checkpoints, name="summarize")
     config: RunnableConfig = {"configurable": {"thread_id": run.id}, "metadata": {"graph": graph_version()}}
     context = context_of(
-        Options(**run.options),
+        options,
         documents=Documents(
             Document(id=row.id, title=row.title, text=row.text, pages=tuple(row.pages), group=row.group) for row in rows
         ),

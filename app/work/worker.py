@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.store import runs
 from app.store.models import Run
-from app.work.executor import cancel_run, execute_run
+from app.work.executor import OfLaterVersion, cancel_run, execute_run
 from app.work.housekeeping import Housekeeping
 from app.work.lease import Lease, Watch
 from app.work.notifier import wait
@@ -46,6 +46,7 @@ class Worker:
         self._presence = presence
         self._watch = Watch(lease.seconds)
         self._driven: dict[str, _Driven] = {}
+        self._left: set[str] = set()  # runs for a later version of the service to do
         self._woken = asyncio.Event()
         self._is_stopping = False
         self._renew_at = 0.0  # monotonic seconds
@@ -125,10 +126,11 @@ class Worker:
         async with self._resources.database.read() as session:
             leases = await runs.leases(session, other_than=self.id)
             gone = [*self._presence.dead(leases), *self._watch.silent(leases)]
-            if not await runs.has_claimable(session, self.id, gone, list(self._driven)):
+            others = [*self._driven, *self._left]
+            if not await runs.has_claimable(session, self.id, gone, others):
                 return None
         async with self._resources.database.begin() as session:
-            run = await runs.claim(session, self.id, gone, list(self._driven), self.lease.seconds)
+            run = await runs.claim(session, self.id, gone, others, self.lease.seconds)
         if run is not None and not self._driven:
             self.lease.renew(began)
         return run
@@ -143,6 +145,10 @@ class Worker:
                 await asyncio.sleep(AGAIN_SECONDS)
         except runs.LeaseLost:
             logger.warning("run %s was taken over; its attempt %d ends here", run.id, run.attempt)
+        except OfLaterVersion:
+            logger.error("run %s waits for a later version of the service: its options are not known here", run.id)
+            self._left.add(run.id)
+            await self._give_back(run.id)
         finally:
             del self._driven[run.id]  # unless it has ended, it is claimed again by whoever comes first
             self.wake()
@@ -154,6 +160,14 @@ class Worker:
             if not driven.is_cancelled:  # whatever the cancellation came out as
                 raise
             await cancel_run(run.id, run.attempt, self._resources)
+
+    async def _give_back(self, run_id: str) -> None:
+        """Let another worker have a run; if storage stops that, when this one is gone."""
+        try:
+            async with self._resources.database.begin() as session:
+                await runs.release(session, self.id, run_id)
+        except SQLAlchemyError as error:
+            logger.error("run %s could not be given back: %s", run_id, error)
 
     async def _stop(self) -> None:
         """Stop what is under way, without ending it: the next worker resumes it."""

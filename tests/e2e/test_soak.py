@@ -17,7 +17,7 @@ SAMPLE_SECONDS = 10.0
 FAULTS = ("500", "reset", "empty", "truncated", "429", "broken_json")
 RUNS_AT_ONCE = 6
 RUNS_KEPT = 30
-CALM_SHARE = 0.25  # of the time, in which caches and pools fill
+CALM_SHARE = 0.5  # of the time, in which caches and pools fill: what leaks goes on behind it
 
 
 class Sample(NamedTuple):

@@ -37,7 +37,7 @@ def calm(service: Service) -> None:
         time.sleep(0.5)
         return ticks() - before <= CALM_TICKS
 
-    wait_until(is_calm, 60)
+    wait_until(is_calm, 240)
 
 
 def memory_bytes(service: Service) -> int:
@@ -75,6 +75,7 @@ def read(connection: HTTPConnection) -> bytes:
         return response.read()
 
 
+@pytest.mark.timeout(600)
 def test_a_reader_who_stalls_costs_little_memory_and_misses_nothing(service: Service) -> None:
     port = int(service.base_url.rpartition(":")[2])
     with service.client() as client, ExitStack() as connections:
@@ -87,7 +88,7 @@ def test_a_reader_who_stalls_costs_little_memory_and_misses_nothing(service: Ser
         stalled = [ask(port, path) for _ in range(READERS)]
         for connection in stalled:
             connections.callback(connection.close)
-        wait_until(lambda: sum(size > MOST_BYTES // 4 for size in unread_bytes(port)) == READERS, 60)
+        wait_until(lambda: sum(size > MOST_BYTES // 4 for size in unread_bytes(port)) == READERS, 240)
         calm(service)
         each = (memory_bytes(service) - before) / READERS
         print(

@@ -1,5 +1,6 @@
-"""A run that an earlier version began goes on in this one: from the ledger, whatever its checkpoints hold."""
+"""A run that an earlier version began goes on in this one, and one of a later version beside it is left to that."""
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -12,6 +13,7 @@ import pytest
 from app.store.checkpoints import PackingSerializer
 from tests.e2e import Json, Service, assert_told_once, batch, ended, events_of, post, result_of
 from tests.model_server import ModelServer
+from tests.service import wait_until
 
 IN_FLIGHT = 4  # calls
 PAID = 9  # before the upgrade
@@ -95,3 +97,36 @@ def test_a_run_that_is_planned_otherwise_is_told_anew_as_a_whole(
         spans = sorted((chunk["start"], chunk["end"]) for chunk in chunks if chunk["document"] == document["id"])
         assert spans[-1][1] == document["characters"]
         assert all(end <= start for (_, end), (start, _) in pairwise(spans))
+
+
+def add_what_is_unknown(data_dir: Path, id: str, column: str) -> None:
+    """Make of a column of a run what a later version might have written."""
+    with closing(sqlite3.connect(data_dir / "precis.db", timeout=30)) as connection:
+        (stored,) = connection.execute(f"SELECT {column} FROM runs WHERE id = ?", [id]).fetchone()
+        changed = json.loads(stored) | {"mood": "bright"} | ({"style": "haiku"} if column == "options" else {})
+        connection.execute(f"UPDATE runs SET {column} = ? WHERE id = ?", [json.dumps(changed), id])
+        connection.commit()
+
+
+def test_what_a_later_version_has_written_is_shown_as_far_as_it_is_known_and_not_begun(
+    settings: Json, tmp_path: Path, model_server: ModelServer
+) -> None:
+    with Service(tmp_path / "data", runs_at_once=1, **settings) as service, service.client() as client:
+        known = ended(client, post(client, batch("Ansan", sentences=20)))
+        for column in ("options", "summary", "coverage", "usage"):
+            add_what_is_unknown(service.data_dir, known["id"], column)
+        model_server.hold()
+        first = post(client, batch("Busan", sentences=20))
+        model_server.wait_for(lambda counts: counts["held"] > 0)
+        theirs = post(client, batch("Chuncheon", sentences=20))
+        add_what_is_unknown(service.data_dir, theirs, "options")
+        model_server.release()
+        wait_until(lambda: f"run {theirs} waits for a later version" in service.log_path.read_text())
+        assert client.get(f"/v1/runs/{known['id']}").json() == known
+        assert client.get(f"/v1/runs/{theirs}").json()["options"]["style"] == "paragraph"
+        assert len(client.get("/v1/runs").json()["runs"]) == 3
+        assert ended(client, first)["status"] == "succeeded"
+        assert ended(client, post(client, batch("Daegu", sentences=20)))["status"] == "succeeded"  # others go on
+        wait_until(lambda: client.get(f"/v1/runs/{theirs}").json()["status"] == "queued")
+        assert client.post(f"/v1/runs/{theirs}/cancel").json()["status"] == "cancelled"
+    assert "Traceback" not in service.log_path.read_text()

@@ -66,7 +66,7 @@ async def test_what_the_pieces_of_a_lost_chunk_cost_is_counted(
 ) -> None:
     model_server.fault("400_context", match="qAnsan0010")
     model_server.fault("content_filter", times=-1, match="qAnsan0010")
-    model_server.fault("delay", times=-1, match="qAnsan0030", seconds=0.3)  # still under way when the other has failed
+    model_server.fault("delay", times=-1, match="qAnsan0030", seconds=1)  # still under way when the other has failed
     output = await run(context_of(batch(Ansan=40), strategy="auto", min_coverage=0.0, **WINDOW))
     assert [lost["error"] for lost in output["coverage"]["failed"]] == ["answer_filtered"]
     stats = model_server.wait_for(lambda counts: counts["in_flight"] == 0)

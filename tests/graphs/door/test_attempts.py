@@ -63,11 +63,13 @@ async def test_waiting_for_the_gate_does_not_use_up_the_deadline(model: Model) -
 async def test_the_place_is_free_while_a_call_waits_for_its_next_attempt(
     model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("random.uniform", lambda low, high: high)  # the longest wait that the jitter may choose
-    calls = Calls(limits=Limits(most=1), backoff_seconds=0.1)
+    is_answered = asyncio.Event()
+    monkeypatch.setattr("graphs.models.calls.asyncio.sleep", lambda _: is_answered.wait())  # the wait before the retry
+    calls = Calls(limits=Limits(most=1))
     retried = asyncio.create_task(calls.ask(model.call("first", model.failing(transient()))))
     await model.called.wait()
     await calls.ask(model.call("second"))
+    is_answered.set()
     await retried
     assert model.calls == ["first", "second", "first"]
 
