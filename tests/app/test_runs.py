@@ -24,6 +24,7 @@ TEXT_TAGS = {
     *("html", "head", "meta", "title", "style", "body", "h1", "h2", "h3", "h4", "h5", "h6", "p", "br", "hr"),
     *("em", "strong", "ul", "ol", "li", "blockquote", "pre", "code"),
 }
+ATTRIBUTES = {"charset", "name", "content", "lang", "class", "dir"}
 HOSTILE = (
     "<script>alert('stolen')</script>",
     "<img src=http://evil.example/a.png onerror=alert(1)>",
@@ -513,7 +514,7 @@ def test_hostile_titles_and_texts_become_no_script_link_or_image(client: httpx.C
         response = read_summary(client, id, "text/html")
         page = Page(response.text)
         assert page.tags <= TEXT_TAGS
-        assert page.attributes <= {"charset", "name", "content", "lang", "class"}
+        assert page.attributes <= ATTRIBUTES
         assert response.text.count("</html>") == response.text.count("<body>") == 1
         policy = response.headers["Content-Security-Policy"]
         assert "default-src 'none'" in policy
@@ -529,7 +530,7 @@ def test_a_model_that_answers_with_markup_gets_none_of_it_into_the_page(
     assert run["summary"]["text"] == read_marks(said).text
     page = Page(read_summary(client, run["id"], "text/html").text)
     assert page.tags <= TEXT_TAGS
-    assert page.attributes <= {"charset", "name", "content", "lang", "class"}
+    assert page.attributes <= ATTRIBUTES
     assert "strong" in page.tags
     assert "alert('stolen')" in page.text  # as text: nothing is hidden from the reader
 
