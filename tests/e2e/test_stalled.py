@@ -13,6 +13,7 @@ from tests.e2e import Service, batch, ended, post
 from tests.service import wait_until
 
 MODEL = "embedded:extractive"
+FIRST_READERS = 100  # after them the service holds what it needs once for all: threads, buffers, connections
 READERS = 200
 MOST_BYTES = 64 * 1024  # of the service's memory for each, its connection included; likewise in the kernel
 CALM_TICKS = 4  # of the processor's hundredths in half a second: what a service takes that has nothing to do
@@ -69,6 +70,19 @@ def ask(port: int, path: str) -> HTTPConnection:
     return connection
 
 
+def stall(readers: int, port: int, path: str, connections: ExitStack) -> list[HTTPConnection]:
+    """Return connections that have asked for a stream, until the stack closes them."""
+    stalled = [ask(port, path) for _ in range(readers)]
+    for connection in stalled:
+        connections.callback(connection.close)
+    return stalled
+
+
+def count_unread(port: int) -> int:
+    """How many clients of a port have left much unread."""
+    return sum(size > MOST_BYTES // 4 for size in unread_bytes(port))
+
+
 def read(connection: HTTPConnection) -> bytes:
     with HTTPResponse(connection.sock) as response:
         response.begin()
@@ -83,12 +97,12 @@ def test_a_reader_who_stalls_costs_little_memory_and_misses_nothing(service: Ser
         assert ended(client, id)["progress"]["total"] > 1_000
         path = f"/v1/runs/{id}/stream"
         whole = client.get(path).content
+        stall(FIRST_READERS, port, path, connections)
+        wait_until(lambda: count_unread(port) == FIRST_READERS, 240)
         calm(service)
         before = memory_bytes(service)
-        stalled = [ask(port, path) for _ in range(READERS)]
-        for connection in stalled:
-            connections.callback(connection.close)
-        wait_until(lambda: sum(size > MOST_BYTES // 4 for size in unread_bytes(port)) == READERS, 240)
+        stalled = stall(READERS, port, path, connections)
+        wait_until(lambda: count_unread(port) == FIRST_READERS + READERS, 240)
         calm(service)
         each = (memory_bytes(service) - before) / READERS
         print(
