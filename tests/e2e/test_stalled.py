@@ -14,7 +14,7 @@ from tests.service import wait_until
 
 MODEL = "embedded:extractive"
 FIRST_READERS = 100  # after them the service holds what it needs once for all: threads, buffers, connections
-READERS = 200
+READERS = 350
 MOST_BYTES = 64 * 1024  # of the service's memory for each, its connection included; likewise in the kernel
 CALM_TICKS = 4  # of the processor's hundredths in half a second: what a service takes that has nothing to do
 
