@@ -42,7 +42,7 @@ _STEP_4 = (
 _MEASURE = re.compile("v+c+")
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=1 << 14)
 def stem(word: str) -> str:
     """The stem of an English word in lower case; what is not ASCII letters comes back with its ending cut likewise."""
     if word in _IRREGULAR:

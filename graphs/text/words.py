@@ -161,7 +161,7 @@ def fold(text: str) -> str:
     return unicodedata.normalize("NFKC", text).lower().replace("\u2019", "'")
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=1 << 14)
 def _stem(word: str) -> str:
     """A light English stem: plural, -ed, -ing, silent e. Words of other alphabets come back as they are."""
     if not word.isascii() or word.isdigit():
