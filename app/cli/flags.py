@@ -1,20 +1,9 @@
 """Flags that several commands have, and the settings that flags and environment make together."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-
-
-def one_of(*values: str) -> Callable[[str], list[str]]:
-    """Return what the shell offers behind a flag that takes one of these; the service says which it really takes."""
-
-    def offered(incomplete: str) -> list[str]:
-        return [value for value in values if value.startswith(incomplete)]
-
-    return offered
-
 
 Server = Annotated[str | None, typer.Option(metavar="URL", help="A running service. [PRECIS_SERVER]")]
 DataDir = Annotated[Path | None, typer.Option(help="Where the databases are kept. [PRECIS_DATA_DIR, ./data]")]

@@ -5,9 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli.flags import EXIT_CODES, Citations, DataDir, Output, Overwrite, RunId, Server, one_of
-
-STATUSES = ("queued", "running", "succeeded", "partial", "failed", "cancelled")
+from app.cli.choices import STATUSES, Status
+from app.cli.flags import EXIT_CODES, Citations, DataDir, Output, Overwrite, RunId, Server
 
 runs = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -16,13 +15,7 @@ runs = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
 def list_runs(
     context: typer.Context,
     limit: Annotated[int, typer.Option(help="How many.", min=1, max=500)] = 20,
-    status: Annotated[
-        str | None,
-        typer.Option(
-            help="Only these: queued, running, succeeded, partial, failed or cancelled.",
-            autocompletion=one_of(*STATUSES),
-        ),
-    ] = None,
+    status: Status = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False,
     server: Server = None,
     data_dir: DataDir = None,

@@ -5,9 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli.flags import Citations, DataDir, Output, Overwrite, Server, one_of, settings_of
-
-FACETS = ("key_terms", "questions", "entities", "sentiment", "categories", "action_items", "translation:", "synthesis")
+from app.cli.choices import Facets, GroupBy, Length, Scope, Strategy, Style, Unsupported, Verify
+from app.cli.flags import Citations, DataDir, Output, Overwrite, Server, settings_of
 
 
 def summarize(
@@ -21,67 +20,23 @@ def summarize(
     model: Annotated[
         str | None, typer.Option(help="embedded:extractive, or openai:NAME with OPENAI_API_KEY set.")
     ] = None,
-    strategy: Annotated[
-        str | None,
-        typer.Option(
-            help="auto, single, map_reduce or refine.", autocompletion=one_of("auto", "single", "map_reduce", "refine")
-        ),
-    ] = None,
-    scope: Annotated[
-        str | None,
-        typer.Option(
-            help="Which summaries: document, batch or both.", autocompletion=one_of("document", "batch", "both")
-        ),
-    ] = None,
-    length: Annotated[
-        str | None,
-        typer.Option(
-            help="short, medium or long; or a number of words. [medium]",
-            autocompletion=one_of("short", "medium", "long"),
-        ),
-    ] = None,
+    strategy: Strategy = None,
+    scope: Scope = None,
+    length: Length = None,
     language: Annotated[
         str | None, typer.Option(help="Language to write in, such as en or ko. [auto: each document's own]")
     ] = None,
     focus: Annotated[str | None, typer.Option(help="A question or topic to concentrate on.")] = None,
-    style: Annotated[
-        str | None,
-        typer.Option(
-            help="paragraph, bullets, executive, dense or report.",
-            autocompletion=one_of("paragraph", "bullets", "executive", "dense", "report"),
-        ),
-    ] = None,
+    style: Style = None,
     audience: Annotated[str | None, typer.Option(help="Who will read it, in a few words.")] = None,
     instructions: Annotated[str | None, typer.Option(help="What else is wished, in your own words.")] = None,
-    facet: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="What else is wanted: key_terms, questions, entities, sentiment, categories, action_items, "
-            "translation:LANG, synthesis. Repeatable.",
-            autocompletion=one_of(*FACETS),
-        ),
-    ] = None,
+    facet: Facets = None,
     category: Annotated[
         list[str] | None, typer.Option(help="A label that the facet categories chooses from. Repeatable.")
     ] = None,
-    group_by: Annotated[
-        str | None,
-        typer.Option(
-            help="Documents merged first: auto, order or topic; or folder, which makes a group with a summary and a "
-            "heading of its own of each folder that is named, and of a single one, of each folder in it.",
-            autocompletion=one_of("auto", "order", "topic", "folder"),
-        ),
-    ] = None,
-    verify: Annotated[
-        str | None,
-        typer.Option(
-            help="How sentences are checked: off, support or llm.", autocompletion=one_of("off", "support", "llm")
-        ),
-    ] = None,
-    unsupported: Annotated[
-        str | None,
-        typer.Option(help="Sentences that do not hold: mark or remove.", autocompletion=one_of("mark", "remove")),
-    ] = None,
+    group_by: GroupBy = None,
+    verify: Verify = None,
+    unsupported: Unsupported = None,
     variants: Annotated[int | None, typer.Option(help="Summaries of the batch to choose the best from. [1]")] = None,
     min_coverage: Annotated[
         float | None, typer.Option(help="Share of the text that must be summarised for the run not to fail. [0.9]")
