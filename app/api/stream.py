@@ -105,10 +105,8 @@ async def _told(run_id: str, provider: str, gathered: Gathered, services: Servic
     sent_at = time.monotonic()
     while True:
         waiter = services.notifier.waiter(run_id)
-        try:
-            rows = await services.database.fetch(events.after(run_id, seq, ROWS_AT_ONCE))
-        except SQLAlchemyError as error:  # the client comes back for what is left
-            logger.error("the stream of run %s breaks off: %s", run_id, error)
+        rows = await _rows(run_id, services, seq)
+        if rows is None:
             return
         is_over = bool(rows) and rows[-1].type == events.FINISHED
         gate = None if is_over else _gate(run_id, provider, services)
@@ -145,6 +143,15 @@ async def _told(run_id: str, provider: str, gathered: Gathered, services: Servic
         async for sent in _drafts(run_id, services, drafts, waiter, until):
             yield sent
             sent_at = time.monotonic()
+
+
+async def _rows(run_id: str, services: Services, seq: int) -> Sequence[Row[int, str, str]] | None:
+    """Return the next events of a run; None when they cannot be read: the client comes back for what is left."""
+    try:
+        return await services.database.fetch(events.after(run_id, seq, ROWS_AT_ONCE))
+    except SQLAlchemyError as error:
+        logger.error("the stream of run %s breaks off: %s", run_id, error)
+        return None
 
 
 async def _drafts(
