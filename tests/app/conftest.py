@@ -1,4 +1,4 @@
-"""Fixtures of tests that look at the storage."""
+"""Databases to look into, and a model server that answers nothing until it is told to."""
 
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
@@ -11,6 +11,8 @@ import pytest
 
 from app.store.database import Database
 from app.store.migrate import migrate
+from tests.app.runs import ids
+from tests.model_server import ModelServer
 from tests.service import Service
 
 
@@ -40,3 +42,13 @@ def nothing_is_stored(client: httpx.Client, shared_service: Service) -> Iterator
     yield
     assert stored() == before
     assert client.get("/readyz").status_code == 200
+
+
+@pytest.fixture
+def held(client: httpx.Client, model_server: ModelServer) -> Iterator[ModelServer]:
+    """The model server, which answers nothing until it is told to; runs that still wait are cancelled at the end."""
+    model_server.hold()
+    yield model_server
+    for status in ("queued", "running"):
+        for id in ids(client, status=status, limit=500):
+            client.post(f"/v1/runs/{id}/cancel")

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from tests.model_server import ModelServer
 from tests.service import Service as OneService
 from tests.service import accepted
 
@@ -148,3 +149,14 @@ def freeze(service: Service) -> bool:
                 service.process.send_signal(signal.SIGCONT)
                 return False
     return True
+
+
+def assert_goes_on(service: Service, server: ModelServer, id: str) -> None:
+    """Assert that a run goes on when its service starts again and its calls are let through, and repeats none."""
+    server.release()
+    service.start()
+    with service.client() as client:
+        run = ended(client, id)
+        assert run["status"] == "succeeded"
+        assert_told_once(client, run)
+    assert server.stats()["repeats"] == 0

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e import TOWNS, Service, assert_told_once, batch, ended, post
+from tests.e2e import TOWNS, Service, assert_goes_on, assert_told_once, batch, ended, post
 from tests.model_server import ModelServer
 from tests.service import wait_until
 
@@ -134,16 +134,6 @@ def begin_run(service: Service, server: ModelServer) -> str:
         server.wait_for(lambda counts: counts["finished"] == 6 and counts["held"] == 4)
         wait_until(lambda: client.get(f"/v1/runs/{id}").json()["progress"]["done"] == 6)
     return id
-
-
-def assert_goes_on(service: Service, server: ModelServer, id: str) -> None:
-    server.release()
-    service.start()
-    with service.client() as client:
-        run = ended(client, id)
-        assert run["status"] == "succeeded"
-        assert_told_once(client, run)
-    assert server.stats()["repeats"] == 0
 
 
 @in_time

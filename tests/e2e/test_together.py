@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e import Json, Service, assert_told_once, batch, ended, events_of, post
+from tests.e2e import Json, Service, assert_goes_on, assert_told_once, batch, ended, events_of, post
 from tests.e2e.test_backup import precis
 from tests.e2e.test_clock import HOUR, set_clock
 from tests.e2e.test_stalled import ask
@@ -162,13 +162,7 @@ def test_a_retry_of_a_run_that_goes_on_leaves_what_it_needs_to_go_on(
             assert client.post(f"/v1/runs/{id}/retry").status_code == 409
         service.kill()
     model_server.wait_for(lambda counts: counts["in_flight"] == 0)
-    model_server.release()
-    service.start()
-    with service.client() as client:
-        run = ended(client, id)
-        assert run["status"] == "succeeded"
-        assert_told_once(client, run)
-    assert model_server.stats()["repeats"] == 0
+    assert_goes_on(service, model_server, id)
 
 
 def test_a_stream_whose_run_is_deleted_while_it_is_read_ends_and_is_not_found_again(service: Service) -> None:
