@@ -26,7 +26,7 @@ from app.api.facets import (
 )
 from app.api.footnotes import Citations, Footnotes
 from app.api.schemas import DocumentOut, GroupOut, RunOut, SummaryOut
-from graphs.text import in_one_line
+from graphs.text import as_paragraph
 
 # What begins something else than text: also a character reference, and a line of tildes that begins code.
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|!~]|&(?=#?\w+;))")
@@ -102,7 +102,7 @@ def _by_source(run: RunOut, notes: Footnotes) -> str:
     titles = {document.id: document.title for document in run.documents}
     paragraphs = groupby(run.summary.sentences, key=lambda sentence: sentence.citations[0].document)
     return "\n\n".join(
-        f"**{escape(titles[id])}:** {in_one_line(map(notes.sentence, group))}" for id, group in paragraphs
+        f"**{escape(titles[id])}:** {as_paragraph(map(notes.sentence, group))}" for id, group in paragraphs
     )
 
 

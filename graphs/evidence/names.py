@@ -7,13 +7,12 @@ cites, and knows there other ways to write a number or a name.
 import re
 from collections.abc import Iterable, Sequence
 
-from graphs.text.words import HANGUL, SPACELESS, STOP_WORDS
+from graphs.text.words import STOP_WORDS, UNCASED
 
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
-_OTHER = f"{SPACELESS}{HANGUL}"  # scripts without capitals, whose particles stand right behind a foreign name
-_INSIDE = rf"[^\W{_OTHER}]"
+_INSIDE = rf"[^\W{UNCASED}]"
 _NAME = re.compile(
-    rf"(?<!{_INSIDE})(?<!['’])[^\W\d_a-z{_OTHER}](?:{_INSIDE}|['’-])*{_INSIDE}"
+    rf"(?<!{_INSIDE})(?<!['’])[^\W\d_a-z{UNCASED}](?:{_INSIDE}|['’-])*{_INSIDE}"
 )  # it begins with a capital
 _SEPARATOR = re.compile(r"(?<=\d),(?=\d{3}\b)")  # of thousands
 _PIECE_CHARACTERS = 1_000_000  # made lower case at once

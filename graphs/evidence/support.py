@@ -8,14 +8,13 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from graphs.text.language import primary
-from graphs.text.words import HANGUL, SPACELESS, terms
+from graphs.text.words import UNCASED, terms
 
 DOUBTFUL = 0.35  # support below which a sentence is worth a second look: one in ten that people found evidence for
 AROUND = 160  # characters around a citation that still belong to it
 
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
-_OTHER = f"{SPACELESS}{HANGUL}"  # scripts without capitals, whose particles stand right behind a foreign name
-_WORD = re.compile(rf"[^\W\d_{_OTHER}](?:[^\W{_OTHER}'’-]|['’-]+(?=[^\W{_OTHER}]))*")
+_WORD = re.compile(rf"[^\W\d_{UNCASED}](?:[^\W{UNCASED}'’-]|['’-]+(?=[^\W{UNCASED}]))*")
 _GROUPED = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _ONES = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "

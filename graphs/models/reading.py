@@ -38,21 +38,10 @@ _SUSPECT_PARTS = re.compile("doi|arxiv|isbn")
 _DENSE_SUSPECTS = ("전재", "저작권", "로그인", "구독", "바로가기")
 # What those say who lead a meeting, take the floor or thank for it.
 _DENSE_PERSONS = (
-    *("습니까", "십시오", "하겠습니다", "드리겠습니다", "바랍니다", "있겠습니다", "수고하", "수고 많", "말씀"),
-    *(
-        "감사합니다",
-        "감사드",
-        "여러분",
-        "존경하는",
-        "선포합니다",
-        "의석을",
-        "성원이 되",
-        "저는",
-        "제가",
-        "お願い",
-        "ありがとう",
-    ),
-)
+    "습니까", "십시오", "하겠습니다", "드리겠습니다", "바랍니다", "있겠습니다", "수고하", "수고 많", "말씀",
+    "감사합니다", "감사드", "여러분", "존경하는", "선포합니다", "의석을", "성원이 되", "저는", "제가", "お願い",
+    "ありがとう",
+)  # fmt: skip
 # Words of the phrases in which a paper or a report says what it does and what it found (the indicator phrases of
 # Paice 1990): a sentence that has one is searched for a phrase.
 _CUES = frozenset(

@@ -19,7 +19,7 @@ from graphs.summarize.state import Cited, Documents, Result, Step, is_across
 from graphs.summarize.writing import Pen, Show, Writing
 from graphs.text.sentences import split_sentences
 from graphs.text.tokens import count_messages, token_counter
-from graphs.text.words import count_words, in_one_line
+from graphs.text.words import as_paragraph, count_words
 
 VERBATIM = "embedded:verbatim"  # the model of what needs none
 LONGEST_TOKEN = 16  # characters of an answer for each token that it may have: more, and the limit was ignored
@@ -304,7 +304,7 @@ class ExtractiveAuthor:
             text = "\n".join(f"- {self.quoted(span)}" for span in spans)
         else:
             paragraphs = groupby(spans, key=lambda span: span.document)
-            text = "\n\n".join(in_one_line(self.quoted(span) for span in group) for _, group in paragraphs)
+            text = "\n\n".join(as_paragraph(self.quoted(span) for span in group) for _, group in paragraphs)
         return Answer(text, spans=tuple((span.document, span.start, span.end) for span in spans))
 
     def quoted(self, span: Sentence) -> str:

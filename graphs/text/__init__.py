@@ -1,5 +1,5 @@
 """Sentences, words, tokens, chunks, languages."""
 
-from graphs.text.words import in_one_line
+from graphs.text.words import as_paragraph
 
-__all__ = ["in_one_line"]
+__all__ = ["as_paragraph"]

@@ -16,8 +16,11 @@ SPACELESS = (
 HANGUL = "\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7ff"
 """The inside of a character class, too."""
 
-# Vowel signs and accents are not \w, yet they do not end a word.
-_MARKS = "\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0963\u0966-\u0dff"
+UNCASED = f"{SPACELESS}{HANGUL}"
+"""Likewise: scripts without capitals, whose particles stand right behind a foreign name."""
+
+MARKS = "\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0963\u0966-\u0dff"
+"""Likewise: vowel signs and accents, which are not \\w, yet do not end a word."""
 
 _WORD = re.compile(rf"([{SPACELESS}]+)|[^\W_{SPACELESS}][^\s{SPACELESS}]*")  # group 1: a run without spaces
 _NO_WORD_ASCII = {code: None for code in range(128) if not chr(code).isalnum() and not chr(code).isspace()}
@@ -25,7 +28,7 @@ _ASCII_TERM = re.compile(r"[a-z][a-z0-9]*(?:'[a-z]+)?|\d+(?:[.,]\d+)+|[a-z0-9]+(
 _TERM = re.compile(
     r"\d+(?:[.,]\d+)+"
     f"|[{SPACELESS}]+|[{HANGUL}]+"
-    rf"|[^\W_{SPACELESS}{HANGUL}]+(?:['{_MARKS}]+[^\W_{SPACELESS}{HANGUL}]+)*[{_MARKS}]*"
+    rf"|[^\W_{UNCASED}]+(?:['{MARKS}]+[^\W_{UNCASED}]+)*[{MARKS}]*"
 )
 BREAK = "\0"
 """Stands between texts whose terms are read at once: no part of a word, it changes no form beside it."""
@@ -35,7 +38,7 @@ _ASCII_FORMS = bytes(
     ord(chr(code).lower()) if chr(code).isalnum() or chr(code) in ".,'" + BREAK else ord(" ") for code in range(128)
 ) + bytes(128)
 _FORM = re.compile(f"{_TERM.pattern}|{BREAK}")
-_BIGRAM_RUN = re.compile(f"[{SPACELESS}{HANGUL}]")
+_BIGRAM_RUN = re.compile(f"[{UNCASED}]")
 _SPACELESS = re.compile(f"[{SPACELESS}]")
 _HANGUL = re.compile(f"[{HANGUL}]")
 
@@ -84,7 +87,7 @@ def is_hangul(character: str) -> bool:
     return _HANGUL.match(character) is not None
 
 
-def in_one_line(sentences: Iterable[str]) -> str:
+def as_paragraph(sentences: Iterable[str]) -> str:
     """Join sentences as their script does: with a space, but not behind a full stop as wide as a character of Han."""
     line = ""
     for sentence in sentences:

@@ -5,7 +5,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphs.text.words import BREAK, count_words, in_one_line, terms, terms_of, word_forms
+from graphs.text.words import BREAK, as_paragraph, count_words, terms, terms_of, word_forms
 
 
 def test_english_words_are_the_pieces_between_spaces_that_hold_a_letter_or_digit() -> None:
@@ -87,7 +87,7 @@ def test_a_danda_is_no_part_of_a_word() -> None:
 
 
 def test_sentences_are_joined_as_their_script_does() -> None:
-    assert in_one_line(["One.", "Two."]) == "One. Two."
-    assert in_one_line(["항구는 오래되었다", "배가 왔다."]) == "항구는 오래되었다 배가 왔다."
-    assert in_one_line(["他来了。", "1929年。", "Python很好。"]) == "他来了。1929年。Python很好。"
-    assert in_one_line([]) == ""
+    assert as_paragraph(["One.", "Two."]) == "One. Two."
+    assert as_paragraph(["항구는 오래되었다", "배가 왔다."]) == "항구는 오래되었다 배가 왔다."
+    assert as_paragraph(["他来了。", "1929年。", "Python很好。"]) == "他来了。1929年。Python很好。"
+    assert as_paragraph([]) == ""

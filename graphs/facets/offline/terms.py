@@ -21,7 +21,7 @@ from graphs.facets.offline.korean import Stems, is_hangul
 from graphs.facets.offline.lexicons import HAN_NUMERALS, HAN_PARTICLES, KOREAN_STOP_WORDS, WEAK_WORDS
 from graphs.text.language import detect_language
 from graphs.text.sentences import sentence_spans
-from graphs.text.words import STOP_WORDS, terms
+from graphs.text.words import MARKS, STOP_WORDS, terms
 
 OWN_STOP_WORDS = ("en", "ko")
 """Languages with lists of our own, which are made for terms."""
@@ -39,10 +39,7 @@ SINGLE_SHARE = 0.5  # of its weight that a single word keeps, where words are di
 LEAST_SENTENCES = 20  # for that share to say something
 READ_CHARACTERS = 500_000  # of one document: its key terms show long before
 
-# Vowel signs and accents are not \w, yet they do not end a word.
-_LETTERS = (
-    "(?:[^\\W_]|[\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0963\u0966-\u0dff])+"
-)
+_LETTERS = rf"(?:[^\W_]|[{MARKS}])+"
 _WORD = re.compile(rf"{_LETTERS}(?:['’\-‐]{_LETTERS})*|[^\s\w]|_")
 _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\u3005]{2,}")
 _KATAKANA = re.compile("[\u30a1-\u30fa\u30fc]{3,}")
