@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVarTuple
 
+import orjson
 from sqlalchemy import Engine, Executable, Row, Select, create_engine, event, make_url
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
@@ -33,8 +34,6 @@ SMALL_LOG_BYTES = 256 * 1024  # less than this is not worth waiting for the disk
 COMPACT_SECONDS = 0.1  # how long `compact` waits for whoever is at the file
 COMPACT_PAGES = 1_000  # of 4 KB, that it frees in one transaction: others come in between, and the log stays short
 UNSTORABLE = (ValueError, TypeError, OverflowError)  # what a driver makes of a value that no row holds
-
-_SHORT_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 Columns = TypeVarTuple("Columns")
 
@@ -184,12 +183,10 @@ class Database:
 
 def to_json(value: object) -> str:
     """Return a value as JSON, as short as it gets: a Korean letter takes three bytes, not six of escapes."""
-    text = _SHORT_JSON.encode(value)
     try:
-        text.encode()
-    except UnicodeEncodeError:  # half a surrogate pair, which only an escape can hold
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError:  # half a surrogate pair, which only an escape can hold, or a number beyond 64 bits
         return json.dumps(value)
-    return text
 
 
 def compact(path: Path) -> None:

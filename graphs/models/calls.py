@@ -8,7 +8,6 @@ equal calls in flight are one call.
 
 import asyncio
 import hashlib
-import json
 import random
 import time
 from collections import OrderedDict
@@ -31,6 +30,7 @@ from graphs.models.failures import (
 )
 from graphs.models.gate import Gate, Limits, Place
 from graphs.models.spending import NOTHING, Bill, Bound, Spending
+from graphs.models.wire import json_bytes
 
 ATTEMPTS = 5  # of one call, waits that the provider asked for not counted
 BACKOFF_SECONDS = 0.5  # before the second attempt; doubles, with full jitter
@@ -86,10 +86,8 @@ class Call:
     key: str = field(init=False)
 
     def __post_init__(self) -> None:
-        identity = json.dumps(
-            [self.owner, self.model, self.identity], ensure_ascii=False, sort_keys=True, separators=(",", ":")
-        )
-        object.__setattr__(self, "key", hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest())
+        identity = json_bytes([self.owner, self.model, self.identity], sorts_keys=True)
+        object.__setattr__(self, "key", hashlib.sha256(identity).hexdigest())
 
     @property
     def provider(self) -> str:

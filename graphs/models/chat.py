@@ -39,6 +39,7 @@ from graphs.models.failures import (
 )
 from graphs.models.spending import Bill
 from graphs.models.streaming import ANSWER_BYTES, EVENT_STREAM, STREAMING, Hear, Pieces, without_thoughts
+from graphs.models.wire import json_bytes
 
 Messages = Sequence[tuple[str, str]]  # (role, content): role is "system", "user" or "assistant"
 CONNECTIONS = 1_000  # at most open to one provider; the gate keeps the calls in flight far below
@@ -149,7 +150,7 @@ class ChatModel:
     async def _said(self, request: dict[str, Any], hear: Hear | None = None) -> bytes | dict[str, Any]:
         """Return what a server answers with: the body of a completion, or one put together from its pieces."""
         pieces = None if hear is None else Pieces(hear)
-        status, headers, body = await self._post(json.dumps(request).encode(), pieces)
+        status, headers, body = await self._post(json_bytes(request), pieces)
         if self._observe:
             self._observe(headers)
         if status != 200:

@@ -50,7 +50,6 @@ class Question(NamedTuple):
     places: Sequence[Place] = ()  # sentences of the sources: the first is number 1
     messages: Messages = []
     step: Step | None = None  # as it was asked
-    asking: asyncio.Task[Answer] | None = None  # the call under way or answered, where it was begun ahead
 
     def cites(self, answer: Answer) -> list[Cited]:
         """Return what an answer cites, by number; numbers that the prompt does not hold are left out."""

@@ -128,7 +128,7 @@ class _Planner:
         language = detect_language(document.text)
         header = documents.header(document.id, is_long=True)
         self.bounds.take_in(document, header)
-        chunks = self._chunks(document, self.bounds.language(language), language)
+        chunks = self._chunks(document, documents, self.bounds.language(language))
         return _Read(
             language,
             chunks,
@@ -138,7 +138,7 @@ class _Planner:
             features_of(document.text),
         )
 
-    def _chunks(self, document: Document, wanted: str, language: str) -> list[Chunk]:
+    def _chunks(self, document: Document, documents: Documents, wanted: str) -> list[Chunk]:
         beside = self.bounds.headers[document.id] + self.bounds.so_far_tokens(document.id)
         material = self.bounds.material(wanted, beside, self.bounds.reading) - self.bounds.beyond_map(wanted)
         if material < LEAST_MATERIAL_TOKENS:
@@ -148,7 +148,13 @@ class _Planner:
         if self.options.strategy == "single":
             return self._whole(document, room)
         whole = min(room, WHOLE_CHUNKS * limit) if self.options.strategy == "auto" else limit
-        return chunk_document(document.text, self.bounds.tokens, limit, language, whole_tokens=whole)
+        return chunk_document(
+            document.text,
+            self.bounds.tokens,
+            limit,
+            lambda _: zip(*documents.all_sentences(document.id), strict=True),
+            whole_tokens=whole,
+        )
 
     def _whole(self, document: Document, room: int) -> list[Chunk]:
         """Return a document as one chunk. Raises `DoesNotFit`."""

@@ -3,8 +3,9 @@ output carries summaries.
 """
 
 from array import array
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from operator import add
 from typing import Annotated, Any, Literal, NamedTuple, NotRequired
 
@@ -14,8 +15,9 @@ from typing_extensions import (
 )  # pydantic, which reads these for the schema, refuses typing's before Python 3.12
 
 from graphs.facets import FacetPlan, FacetResult, FacetStep
+from graphs.text.language import detect_language
 from graphs.text.outline import Header, header_of
-from graphs.text.sentences import sentence_spans, split_sentences
+from graphs.text.sentences import sentence_spans
 
 
 class Document(NamedTuple):
@@ -32,13 +34,24 @@ class Document(NamedTuple):
         return bisect_right(self.pages, position) if self.pages else None
 
 
+class Sentences(NamedTuple):
+    """The sentences of a text, in order: their first characters, and the ends of them, exclusive."""
+
+    starts: Sequence[int]
+    ends: Sequence[int]
+
+    def between(self, start: int, end: int) -> tuple[int, int]:
+        """Return the first sentence that is at least partly between two characters, and the one behind the last."""
+        return bisect_right(self.ends, start), bisect_left(self.starts, end)
+
+
 class Documents:
     """The texts of a batch, in the caller's order, by id."""
 
     def __init__(self, documents: Iterable[Document] = ()) -> None:
         self._by_id: dict[str, Document] = {}
         self._headers: dict[tuple[str, bool], Header] = {}
-        self._spans: dict[tuple[str, int, int], array[int]] = {}  # of sentences that were counted, end to end
+        self._sentences: dict[str, Sentences] = {}
         for document in documents:
             self.add(document)
 
@@ -54,22 +67,31 @@ class Documents:
             self._headers[id, is_long] = header_of(self[id].title, self[id].text, is_long=is_long)
         return self._headers[id, is_long]
 
+    def all_sentences(self, id: str) -> Sentences:
+        """Return the sentences of a document, as its language has them; found once, and kept."""
+        if id not in self._sentences:
+            text = self[id].text
+            borders = array("I", chain.from_iterable(sentence_spans(text, detect_language(text))))
+            self._sentences[id] = Sentences(borders[::2], borders[1::2])
+        return self._sentences[id]
+
     def count_sentences(self, id: str, start: int, end: int) -> int:
-        """Return how many sentences `sentences` finds between two characters, and remember them for it."""
-        spans = array("I")
-        for span in sentence_spans(self[id].text[start:end]):
-            spans.extend(span)
-        self._spans[id, start, end] = spans
-        return len(spans) // 2
+        """Return how many sentences `sentences` gives for the text between two characters."""
+        first, stop = self.all_sentences(id).between(start, end)
+        return stop - first
 
     def sentences(self, id: str, start: int, end: int) -> list[tuple[int, int]]:
-        """Return the sentences between two characters, counted from the first: as `split_sentences` would find them in
-        that text alone.
+        """Return the sentences of the text between two characters, counted from the first; of one that goes on beyond
+        it, the part inside. Every character that is not white space lies in exactly one of them.
         """
-        spans = self._spans.pop((id, start, end), None)
-        if spans is None:
-            return split_sentences(self[id].text[start:end])
-        return list(zip(spans[::2], spans[1::2], strict=True))
+        known = self.all_sentences(id)
+        first, stop = known.between(start, end)
+        spans = [(known.starts[place] - start, known.ends[place] - start) for place in range(first, stop)]
+        if spans and (spans[0][0] < 0 or spans[-1][1] > end - start):
+            inside = self[id].text[start:end]
+            spans[0] = max(spans[0][0], len(inside) - len(inside.lstrip())), spans[0][1]
+            spans[-1] = spans[-1][0], min(spans[-1][1], len(inside.rstrip()))
+        return spans
 
     def __getitem__(self, id: str) -> Document:
         return self._by_id[id]

@@ -4,8 +4,10 @@ tokens.
 
 import math
 import re
+from array import array
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import NamedTuple
 
 from graphs.text.sentences import split_sentences
@@ -36,13 +38,18 @@ class Chunk(NamedTuple):
 
 
 def chunk_document(
-    text: str, tokens: TokenCounter, chunk_tokens: int, language: str = "en", *, whole_tokens: int = 0
+    text: str,
+    tokens: TokenCounter,
+    chunk_tokens: int,
+    sentences: Callable[[str], Iterable[tuple[int, int]]] = split_sentences,
+    *,
+    whole_tokens: int = 0,
 ) -> list[Chunk]:
     """Return the chunks of a text in order; together they hold every character that is not white space.
 
     Chunks are balanced: a text of 3.2 chunks becomes about four of equal size, not three full ones and a rest. A
     sentence longer than a chunk is cut at white space, or anywhere if it has none. A text of at most `whole_tokens`
-    stays whole, also if that is more than a chunk.
+    stays whole, also if that is more than a chunk. `sentences` finds those of the text, where it must be cut.
     """
     if chunk_tokens < 1:
         raise ValueError("chunk_tokens must be positive")
@@ -56,7 +63,7 @@ def chunk_document(
         (counted,) = tokens.count([text[start:end]])
         if counted <= whole_tokens:
             return [Chunk(start, end, counted)]
-    cutter = _Cutter(text, split_sentences(text, language), tokens, chunk_tokens)
+    cutter = _Cutter(text, sentences(text), tokens, chunk_tokens)
     return list(cutter.chunks((start, end), counted, estimate))
 
 
@@ -88,13 +95,13 @@ def _density(text: str, start: int, end: int, tokens: TokenCounter) -> float:
 class _Cutter:
     """Cuts one text from its start to its end; `here` is where the next chunk starts."""
 
-    def __init__(self, text: str, sentences: list[tuple[int, int]], tokens: TokenCounter, limit: int) -> None:
+    def __init__(self, text: str, sentences: Iterable[tuple[int, int]], tokens: TokenCounter, limit: int) -> None:
         self.text = text
         self.tokens = tokens
         self.limit = limit
         self.aim = max(1.0, FILL * limit)
-        self.starts = [start for start, _ in sentences]
-        self.ends = [end for _, end in sentences]
+        borders = array("I", chain.from_iterable(sentences))
+        self.starts, self.ends = borders[::2], borders[1::2]
         self.here = 0
         self.density = 0.0  # tokens per character of the span counted last: the best guess for the next one
         self.too_long = 0  # the end of the last sentence that proved longer than a chunk

@@ -54,8 +54,10 @@ def header_of(title: str, text: str, *, is_long: bool) -> Header:
 
 def outline(text: str) -> Outline:
     """Return the Markdown headings of a text, those in fenced code left out."""
-    fences = [found.start() for found in _FENCE.finditer(text)] if "#" in text else []
     found_paths = Outline([], [])
+    if "#" not in text:
+        return found_paths
+    fences = [found.start() for found in _FENCE.finditer(text)]
     above: list[tuple[int, str]] = []
     for found in _HEADING.finditer(text):
         if bisect_right(fences, found.start()) % 2:

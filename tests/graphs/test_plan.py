@@ -21,6 +21,7 @@ from graphs.summarize.grouping import sources_of
 from graphs.summarize.plan import make_plan
 from graphs.summarize.prompts import Style
 from graphs.summarize.state import Cited, Document, Documents, Plan, Step
+from graphs.text.language import detect_language
 from graphs.text.sentences import split_sentences
 from graphs.text.tokens import TokenCounter, token_counter
 
@@ -417,14 +418,15 @@ async def test_none_of_thousands_of_batches_has_a_prompt_beyond_its_bound_or_a_l
 
 @given(st.lists(st.sampled_from([*SENTENCES.values(), "# Heading", "- item\n", "\n\n", "\r\n", "\ud800"]), max_size=20))
 @settings(deadline=None)
-def test_the_sentences_that_a_plan_has_counted_are_those_of_the_chunk_however_often_they_are_asked_for(
-    parts: list[str],
-) -> None:
+def test_the_sentences_of_a_chunk_are_those_of_its_document_wherever_it_is_cut(parts: list[str]) -> None:
     text = " ".join(parts)
     documents = Documents([Document("a", "", text)])
+    whole = split_sentences(text, detect_language(text))
+    assert documents.sentences("a", 0, len(text)) == whole
     start, end = len(text) // 3, len(text) - len(text) // 4
-    found = split_sentences(text[start:end])
-    assert documents.sentences("a", start, end) == found
-    assert documents.count_sentences("a", start, end) == len(found)
-    assert documents.sentences("a", 0, end) == split_sentences(text[:end])
-    assert documents.sentences("a", start, end) == documents.sentences("a", start, end) == found
+    inside = text[start:end]
+    spans = documents.sentences("a", start, end)
+    assert documents.count_sentences("a", start, end) == len(spans)
+    assert "".join("".join(inside[first:last] for first, last in spans).split()) == "".join(inside.split())
+    assert all(inside[first:last] == inside[first:last].strip() != "" for first, last in spans)
+    assert {(start + first, start + last) for first, last in spans[1:-1]} <= set(whole)
