@@ -36,6 +36,7 @@ from graphs.summarize import (
     DocumentResult,
     Documents,
     DoesNotFit,
+    HeadStart,
     Options,
     Outcome,
     Plan,
@@ -77,7 +78,8 @@ async def execute_run(run: Run, resources: Resources) -> None:
         await journal.open()
         rows = await _begin(run, resources)
         with resources.drafts.open(run.id):
-            output = await _drive(run, options, rows, resources, journal)
+            async with HeadStart(resources.calls) as head_start:
+                output = await _drive(run, options, rows, resources, journal, head_start)
             await _succeed(run, rows, output, resources, journal)
     except runs.LeaseLost:
         raise  # whose it is now ends it
@@ -145,7 +147,9 @@ async def _begin(run: Run, resources: Resources) -> Texts:
     return await resources.database.fetch(runs.texts_of(run.id))
 
 
-async def _drive(run: Run, options: Options, rows: Texts, resources: Resources, journal: Journal) -> Outcome:
+async def _drive(
+    run: Run, options: Options, rows: Texts, resources: Resources, journal: Journal, head_start: HeadStart
+) -> Outcome:
     """Run the graph from its last checkpoint, or from the start, and return its output."""
     graph: Graph = builder.compile(checkpointer=resources.checkpoints, name="summarize")
     config: RunnableConfig = {"configurable": {"thread_id": run.id}, "metadata": {"graph": graph_version()}}
@@ -161,6 +165,7 @@ async def _drive(run: Run, options: Options, rows: Texts, resources: Resources, 
         owner=run.owner,
         run=run.id,
         prices=resources.settings.prices,
+        head_start=head_start,
         spent=_spent(journal.usage),
         chunk_tokens=resources.settings.chunk_tokens,
         window_tokens=resources.settings.window_tokens,

@@ -6,7 +6,7 @@ it. Of several that share nearly as much, the one wins that stands where the sen
 from. `bench/attribution.py` measures it against people, and the numbers below were chosen by it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain, compress
 from typing import NamedTuple, Protocol
 
@@ -36,6 +36,15 @@ class Source(Protocol):
     @property
     def text(self) -> str:
         """The document's text."""
+
+
+Spans = Iterable[tuple[int, int]]
+"""The first character of each sentence of a text, and its end, exclusive."""
+
+
+def spans_of(source: Source) -> Spans:
+    """Find the sentences of a source."""
+    return sentence_spans(source.text)
 
 
 class Place(NamedTuple):
@@ -68,8 +77,9 @@ def around(sentences: Sequence[str], place: int) -> str:
 class SentenceSearch:
     """BM25 over the sentences of a batch."""
 
-    def __init__(self, sources: Iterable[Source]) -> None:
+    def __init__(self, sources: Iterable[Source], sentences: Callable[[Source], Spans] = spans_of) -> None:
         self._sources = sources
+        self._sentences = sentences  # finds those of a source, where somebody knows them already
 
     def find(self, claims: Sequence[Claim]) -> list[list[Place]]:
         """Return the places that each claim rests on, best first; none where too little is shared.
@@ -84,7 +94,7 @@ class SentenceSearch:
         asked = {claim.document for claim in claims}
         for source in self._sources:
             if None in asked or source.id in asked:
-                index.read(source)
+                index.read(source, self._sentences(source))
         return index.places()
 
 
@@ -198,12 +208,12 @@ class _Index:
         self._open_first = 0
         self._open_size = 0
 
-    def read(self, source: Source) -> None:
+    def read(self, source: Source, spans: Spans) -> None:
         """Add the sentences of a source."""
         text = source.text
         document = self._wanted.documents.get(source.id, -1)
         first = self._sentences + len(self._texts)
-        for span in sentence_spans(text):
+        for span in spans:
             sentence = text[span[0] : span[1]]
             self._texts.append(sentence)
             self._spans.append(span)

@@ -1,5 +1,6 @@
 """The map-reduce summarisation graph."""
 
+from graphs.summarize.ahead import HeadStart
 from graphs.summarize.bounds import DoesNotFit
 from graphs.summarize.budget import hold_back
 from graphs.summarize.context import CHUNK_TOKENS, Budget, Context, Options, context_of
@@ -37,6 +38,7 @@ __all__ = [
     "Documents",
     "DoesNotFit",
     "GroupResult",
+    "HeadStart",
     "Options",
     "Outcome",
     "Output",

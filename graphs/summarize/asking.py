@@ -4,47 +4,19 @@ told; a summary that is in the wrong language or of the wrong length is asked fo
 
 import asyncio
 from collections.abc import Awaitable, Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from graphs.models.calls import Answer
 from graphs.models.failures import CallFailed, ContextOverflow
-from graphs.models.spending import Bill
 from graphs.summarize.authors import VERBATIM, Below, Question
 from graphs.summarize.context import Context
 from graphs.summarize.fitting import best_draft, next_request
 from graphs.summarize.prompts import says_nothing_relevant
-from graphs.summarize.state import Cited, Result, Step, Usage
+from graphs.summarize.state import Result, Step
+from graphs.summarize.written import Tally, Written
 from graphs.text.chunking import HALVINGS, halves
 
 T = TypeVar("T")
-
-
-class Written(NamedTuple):
-    """An answer, and what its numbers mean."""
-
-    answer: Answer
-    cites: list[Cited]
-
-
-@dataclass(slots=True)
-class Tally:
-    """What the calls of one step cost."""
-
-    bill: Bill = field(default_factory=Bill)
-    remembered: int = 0
-
-    @property
-    def usage(self) -> Usage:
-        """The bill, as the run adds it up."""
-        return Usage(
-            calls=self.bill.calls,
-            remembered=self.remembered,
-            prompt_tokens=self.bill.prompt_tokens,
-            completion_tokens=self.bill.completion_tokens,
-            estimated=self.bill.estimated,
-            cost_usd=self.bill.usd,
-        )
 
 
 async def all_of(asked: Iterable[Awaitable[T]]) -> list[T]:

@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from graphs.models.calls import Answer
 from graphs.models.failures import BudgetTooSmall
 from graphs.models.spending import Bound
-from graphs.summarize.asking import Written, result_of
+from graphs.summarize.asking import result_of
 from graphs.summarize.authors import Question, step_bound
 from graphs.summarize.context import Context
 from graphs.summarize.prompts import says_nothing_relevant
 from graphs.summarize.state import Plan, Result, Step
+from graphs.summarize.written import Written
 
 CALLS_AT_ONCE = 50  # that are formulated before others get their turn: each takes 0.1 ms
 

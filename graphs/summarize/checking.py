@@ -8,9 +8,10 @@ from typing import NamedTuple
 from graphs.evidence.marks import read_marks
 from graphs.models.chat import Messages
 from graphs.summarize import prompts
-from graphs.summarize.asking import Tally, all_of, ask
+from graphs.summarize.asking import all_of, ask
 from graphs.summarize.context import Context
 from graphs.summarize.state import Step
+from graphs.summarize.written import Tally
 
 AT_ONCE = 10  # statements in one call
 VERDICT_TOKENS = 48  # of an answer, for each statement

@@ -17,6 +17,7 @@ from graphs.models.catalog import EMBEDDED, ModelFacts, Price, model_facts
 from graphs.models.chat import ChatModel
 from graphs.models.spending import Bound, Spending
 from graphs.summarize import prompts
+from graphs.summarize.ahead import HeadStart
 from graphs.summarize.authors import Author, ChatAuthor, ExtractiveAuthor, Payer, show_nobody
 from graphs.summarize.state import Documents, StepReport
 from graphs.summarize.writing import Show
@@ -181,6 +182,8 @@ class Context(Options):
     """The run's id: runs take turns at the gate."""
     prices: SkipJsonSchema[dict[str, Price]] = Field(default_factory=dict)
     """US dollars for a million tokens of prompt and of answer, by model, before the built-in table."""
+    head_start: SkipJsonSchema[Annotated[HeadStart | None, SkipValidation]] = None
+    """Where calls are begun while the rest of the batch is still being planned; None: after that."""
     spent: SkipJsonSchema[Annotated[Bound, SkipValidation]] = Bound()
     """What earlier attempts of this run have paid."""
 

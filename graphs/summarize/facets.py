@@ -9,7 +9,7 @@ from langgraph.types import Send
 
 from graphs.facets import SYNTHESIS, Done, FacetResult, FacetStep, Given, reads_source
 from graphs.summarize import nodes
-from graphs.summarize.asking import Tally, all_of
+from graphs.summarize.asking import all_of
 from graphs.summarize.context import Context
 from graphs.summarize.facet_plan import SYNTHESIS_GROWTH, source_steps, summary_steps
 from graphs.summarize.facet_results import facets_of, read_sources, summary_texts, synthesis_material
@@ -23,6 +23,7 @@ from graphs.summarize.state import (
     Usage,
     add_usage,
 )
+from graphs.summarize.written import Tally
 from graphs.text.words import count_words
 
 PACK_STEPS = 100  # calls of one Send: as many as a section has

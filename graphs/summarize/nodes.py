@@ -4,7 +4,7 @@ failure.
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any, Literal
 
 from langgraph.runtime import Runtime
@@ -13,10 +13,10 @@ from langgraph.types import Send
 from graphs.evidence.marks import read_marks
 from graphs.models.calls import Answer
 from graphs.models.failures import CallFailed
-from graphs.summarize.asking import Tally, answer_step, result_of
+from graphs.summarize.asking import answer_step, result_of
 from graphs.summarize.budget import check_budget, hold_back
 from graphs.summarize.context import Context
-from graphs.summarize.plan import make_plan
+from graphs.summarize.plan import Begin, begin_nothing, make_plan
 from graphs.summarize.prompts import says_nothing_relevant
 from graphs.summarize.state import (
     NO_USAGE,
@@ -33,6 +33,7 @@ from graphs.summarize.state import (
     StepTask,
     Usage,
 )
+from graphs.summarize.written import Tally, Written
 
 # ---------------------------------------------------------------- the run
 
@@ -42,10 +43,29 @@ async def plan(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     context = runtime.context
     for position, given in enumerate(state.get("documents") or []):
         context.documents.add(_document(given, position))
-    planned = await asyncio.to_thread(make_plan, context.documents, context, context.facts, context.chunk_tokens)
+    begin = _beginner(context)
+    planned = await asyncio.to_thread(make_plan, context.documents, context, context.facts, context.chunk_tokens, begin)
     hold_back(planned, context)
     await check_budget(planned, context)
     return {"plan": planned, "level": 0}
+
+
+def _beginner(context: Context) -> Begin:
+    """Return what has steps begun from the thread that plans them. A budget is checked against the whole plan before
+    the first call, and the embedded model reads the whole batch first.
+    """
+    head_start = context.head_start
+    if head_start is None or context.spending.is_limited or context.facts.provider == "embedded":
+        return begin_nothing
+    loop = asyncio.get_running_loop()
+
+    def do(step: Step, tally: Tally) -> Coroutine[Any, Any, Written]:
+        return answer_step(step, (), context, tally)
+
+    def begin(steps: Sequence[Step]) -> None:
+        loop.call_soon_threadsafe(head_start.begin, steps, do)
+
+    return begin
 
 
 def start(state: State) -> list[Send] | Literal["review"]:
@@ -167,11 +187,12 @@ async def _take(task: StepTask, context: Context, kind: Kind) -> SectionOutput:
     if step["kind"] == "merge" and len(below) < 2:  # no call
         context.spending.forgo(step["id"])
         return await _pass_on(step, below, context, kind)
-    tally = Tally()
+    begun = context.head_start.take(step) if context.head_start else None
+    tally = begun.tally if begun else Tally()
     try:
         answers = await context.calls.recall(str(result["key"]) for result in below)
         given = [(result, answers[str(result["key"])]) for result in below]
-        written = await answer_step(step, given, context, tally)
+        written = await (begun.task if begun else answer_step(step, given, context, tally))
     except CallFailed as error:
         await tell(context, _report(step, kind, "failed", error=error, usage=tally.usage))
         failure = Failure(step=step["id"], document=step["document"], error=error.code, message=str(error))

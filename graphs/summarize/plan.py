@@ -5,7 +5,7 @@ The tree is fixed by sizes alone, so the plan is also the dry run: how many call
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from typing import NamedTuple
@@ -35,18 +35,28 @@ from graphs.text.words import count_words
 MOST_NUMBERS = 0.6  # of a chunk's tokens, that its sentences' numbers may add; else they get none
 TOPIC_DOCUMENTS = 8  # from so many on they are merged by topic
 VERBATIM_WORDS = 30  # a document of so few is its own summary
-READERS = 2  # documents read at once: half of the time goes into counting tokens, outside of Python's lock
+READERS = 1
 WHOLE_CHUNKS = (
     4  # a document of up to so many chunks is read whole, if the window allows: merging costs more than it brings
 )
 
 
-def make_plan(documents: Documents, options: Options, facts: ModelFacts, chunk_tokens: int) -> Plan:
+Begin = Callable[[Sequence[Step]], None]
+
+
+def begin_nothing(steps: Sequence[Step]) -> None:
+    """Do nothing: the plan is all that is wanted."""
+
+
+def make_plan(
+    documents: Documents, options: Options, facts: ModelFacts, chunk_tokens: int, begin: Begin = begin_nothing
+) -> Plan:
     """Return the plan of a batch. Takes seconds for many megabytes, so call it in a thread.
 
-    Raises `DoesNotFit`.
+    `begin` is handed the steps that read a document as soon as they are planned, those left out whose answer people
+    watch being written. Raises `DoesNotFit`.
     """
-    return _Planner(Bounds(options, facts, token_counter(facts.name)), chunk_tokens).plan(documents)
+    return _Planner(Bounds(options, facts, token_counter(facts.name)), chunk_tokens, begin).plan(documents)
 
 
 class _Beside(NamedTuple):
@@ -68,18 +78,23 @@ class _Read(NamedTuple):
 
 
 class _Planner:
-    def __init__(self, bounds: Bounds, chunk_tokens: int) -> None:
+    def __init__(self, bounds: Bounds, chunk_tokens: int, begin: Begin) -> None:
         self.bounds = bounds
         self.options = bounds.options
         self.facts = bounds.facts
         self.chunk_tokens = chunk_tokens
+        self.begin = begin
         self.steps: dict[str, Step] = {}
 
     def plan(self, documents: Documents) -> Plan:
         with ThreadPoolExecutor(READERS) as pool:
             reading = pool.map(lambda document: self._read(document, documents), documents)
-            pieces = list(zip(documents, reading, strict=True))
-        planned = [self._document(position, *piece) for position, piece in enumerate(pieces)]
+            pieces: list[tuple[Document, _Read]] = []
+            planned: list[DocumentPlan] = []
+            for piece in zip(documents, reading, strict=True):
+                pieces.append(piece)
+                planned.append(self._document(len(planned), *piece))
+                self._begin(planned)
         final, variants, groups = "", [], []
         if self.options.scope != "document":
             read = {document.id: read for document, read in pieces}
@@ -102,6 +117,14 @@ class _Planner:
         if self.options.facets:
             self._add_facets(plan)
         return plan
+
+    def _begin(self, planned: Sequence[DocumentPlan]) -> None:
+        """Let the steps that read the last document begin: they are as they will be in the end."""
+        *earlier, last = planned
+        # The summary of the only text is that of the batch, and shown while it is written, which is known at the end.
+        is_shown = self.options.scope == "document" or not any(document["top"] for document in earlier)
+        reading = [self.steps[f"{len(earlier)}.{part}"] for part in range(last["chunks"])]
+        self.begin([step for step in reading if step["kind"] == "map" and not (step["is_summary"] and is_shown)])
 
     def _mark_finals(self, ids: Sequence[str]) -> None:
         """Mark the steps whose answers people watch being written: not a report's end, which is put together first."""
@@ -152,7 +175,7 @@ class _Planner:
             document.text,
             self.bounds.tokens,
             limit,
-            lambda _: zip(*documents.all_sentences(document.id), strict=True),
+            lambda _: documents.all_sentences(document.id).spans(),
             whole_tokens=whole,
         )
 

@@ -12,14 +12,15 @@ from typing import Annotated, Any, Literal, NamedTuple
 from langgraph.runtime import Runtime
 from typing_extensions import TypedDict
 
-from graphs.evidence.citations import Claim, Place, SentenceSearch
+from graphs.evidence.citations import Claim, Place, SentenceSearch, Source, Spans
 from graphs.evidence.support import AROUND, Support, support_of
 from graphs.models.failures import CallFailed
-from graphs.summarize.asking import Tally, all_of
+from graphs.summarize.asking import all_of
 from graphs.summarize.checking import Checked, Statement, check, rewrite
 from graphs.summarize.context import Context
 from graphs.summarize.drafts import MOST_CITATIONS, Draft, DraftSentence
 from graphs.summarize.state import NO_USAGE, Document, State, Usage, add_usage
+from graphs.summarize.written import Tally
 from graphs.text.language import primary
 
 REPAIRS = 2  # rounds
@@ -125,6 +126,10 @@ def _found(
     """Yield each spot with the places in the sources that share the most words with it; of a group's summary, places in
     the documents of that group alone.
     """
+
+    def sentences(source: Source) -> Spans:
+        return context.documents.all_sentences(source.id).spans()
+
     by_group: dict[str, list[_Spot]] = {}
     for spot in spots:
         step = drafts[spot.draft].step
@@ -134,7 +139,7 @@ def _found(
         members.setdefault(document.group, []).append(document)
     for group, own in by_group.items():
         claims = [_claim(drafts[spot.draft], spot.sentence) for spot in own]
-        found = SentenceSearch(members[group] if group else context.documents).find(claims)
+        found = SentenceSearch(members[group] if group else context.documents, sentences).find(claims)
         yield from zip(own, found, strict=True)
 
 

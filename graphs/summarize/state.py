@@ -40,6 +40,10 @@ class Sentences(NamedTuple):
     starts: Sequence[int]
     ends: Sequence[int]
 
+    def spans(self) -> Iterator[tuple[int, int]]:
+        """Yield each sentence as (start, end)."""
+        return zip(self.starts, self.ends, strict=True)
+
     def between(self, start: int, end: int) -> tuple[int, int]:
         """Return the first sentence that is at least partly between two characters, and the one behind the last."""
         return bisect_right(self.ends, start), bisect_left(self.starts, end)

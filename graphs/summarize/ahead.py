@@ -1,0 +1,84 @@
+"""A head start: chunks are summarised while the rest of the batch is still being planned.
+
+The calls that read a document are known as soon as that document is, and hang on no other. So they need not wait for
+the plan: some milliseconds a megabyte, before which a model would have nothing to do. The graph asks for each step when
+its turn comes, and finds it done, under way, or still to do.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from graphs.models.calls import Calls
+from graphs.models.failures import CallFailed
+from graphs.summarize.state import Step
+from graphs.summarize.written import Tally, Written
+
+Do = Callable[[Step, Tally], Coroutine[Any, Any, Written]]
+
+UNDER_WAY = 2  # times the calls that may be in flight: enough to keep the gate busy, and few prompts in memory
+
+
+@dataclass(slots=True)
+class Begun:
+    """A step that was begun ahead, and what it costs."""
+
+    task: asyncio.Task[Written]
+    tally: Tally
+
+
+class HeadStart:
+    """The steps of one run that are begun before the graph asks for them; leaving it ends those that nobody has asked
+    for.
+    """
+
+    def __init__(self, calls: Calls) -> None:
+        self._most = UNDER_WAY * calls.limits.most
+        self._waiting: dict[str, tuple[Step, Do]] = {}
+        self._begun: dict[str, Begun] = {}
+        self._under_way = 0
+        self._is_open = True
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close()
+        tasks = [begun.task for begun in self._begun.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def begin(self, steps: Iterable[Step], do: Do) -> None:
+        """Begin steps that read a chunk, in this order, a few at a time."""
+        if self._is_open:
+            self._waiting |= {step["id"]: (step, do) for step in steps}
+            self._go_on()
+
+    def take(self, step: Step) -> Begun | None:
+        """Return a step that was begun, once; None for one that whoever asks is to do."""
+        self._waiting.pop(step["id"], None)
+        return self._begun.pop(step["id"], None)
+
+    def _go_on(self) -> None:
+        while self._waiting and self._under_way < self._most:
+            step, do = self._waiting.pop(next(iter(self._waiting)))
+            tally = Tally()
+            task = asyncio.create_task(do(step, tally))
+            self._begun[step["id"]] = Begun(task, tally)
+            self._under_way += 1
+            task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[Written]) -> None:
+        self._under_way -= 1
+        if task.cancelled() or not isinstance(task.exception(), CallFailed | None):
+            self._close()  # what stops a run is told by the step itself
+        self._go_on()
+
+    def _close(self) -> None:
+        self._is_open = False
+        self._waiting.clear()
