@@ -22,7 +22,7 @@ SUPPORTED = 0.35
 _PARTS = 10  # of the sources, over which citations may spread
 _ALIKE = 0.8  # of the terms that two sentences share: they say the same
 _PIECE_CHARACTERS = 200_000  # read at once
-_MOST_FORMS = 1 << 20  # of words that are counted; rare ones are forgotten before that
+_MOST_COUNTED = 1 << 20  # terms; rare ones are forgotten before that
 _LEAST_LETTERS = 40  # characters of a sentence whose language can be told by itself
 _LONGEST_FRAGMENT = 400  # tokens
 
@@ -169,24 +169,36 @@ def density(summary: Sequence[str], source: Sequence[str]) -> float:
     return total / max(1, len(summary))
 
 
-def top_terms(texts: Iterable[str], most: int = TOP_TERMS) -> list[str]:
-    """The most frequent terms of the texts, numbers left out; a second for some 10 MB."""
-    forms: dict[bool, Counter[str]] = {False: Counter(), True: Counter()}
-    for text in texts:
+class TermCounts:
+    """How often texts have each term."""
+
+    def __init__(self, text: str = "") -> None:
+        self.counts: Counter[str] = Counter()
         for start in range(0, len(text), _PIECE_CHARACTERS):
             piece = text[start : start + _PIECE_CHARACTERS]
             ascii = piece.isascii()
-            counted = forms[ascii]
-            counted.update(word_forms([piece], ascii=ascii))
-            if len(counted) > _MOST_FORMS:
-                forms[ascii] = Counter(dict(counted.most_common(_MOST_FORMS // 2)))
-    counts: Counter[str] = Counter()
-    for ascii, counted in forms.items():
-        for form, count in counted.items():
-            for term in terms_of(form, ascii=ascii):
-                counts[term] += count
-    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return list(islice((term for term, _ in ranked if not term[0].isdigit()), most))
+            for form, count in Counter(word_forms([piece], ascii=ascii)).items():
+                for term in terms_of(form, ascii=ascii):
+                    self.counts[term] += count
+
+    def add(self, other: "TermCounts") -> None:
+        """Add what was counted in another text."""
+        self.counts.update(other.counts)
+        if len(self.counts) > _MOST_COUNTED:
+            self.counts = Counter(dict(self.counts.most_common(_MOST_COUNTED // 2)))
+
+    def top(self, most: int = TOP_TERMS) -> list[str]:
+        """The most frequent terms, numbers left out."""
+        ranked = sorted(self.counts.items(), key=lambda item: (-item[1], item[0]))
+        return list(islice((term for term, _ in ranked if not term[0].isdigit()), most))
+
+
+def top_terms(texts: Iterable[str], most: int = TOP_TERMS) -> list[str]:
+    """The most frequent terms of the texts, numbers left out; a second for some 10 MB."""
+    counts = TermCounts()
+    for text in texts:
+        counts.add(TermCounts(text))
+    return counts.top(most)
 
 
 def terms_covered(text: str, top: Sequence[str]) -> float:

@@ -1,9 +1,9 @@
 """The scores of finished summaries: told without a reference and without a model, and kept with them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from graphs.evidence.citations import Place
-from graphs.evidence.scores import Stated, score_summary, top_terms
+from graphs.evidence.scores import Stated, TermCounts, score_summary
 from graphs.summarize.context import Context
 from graphs.summarize.state import Outcome, Plan, Summary
 
@@ -14,30 +14,32 @@ SAMPLE_CHARACTERS = 50_000  # of a document, that tell its most frequent terms
 def score(outcome: Outcome, plan: Plan, context: Context) -> None:
     """Give each summary of an outcome its scores. Takes up to a second, so call it in a thread."""
     words = {document["id"]: document["words"] for document in plan["documents"]}
-    of_batch = [outcome["summary"], *outcome["variants"]]
     sources = {document.id: document.text for document in context.documents}
-    terms = top_terms(_samples(sources))
-    for summary in of_batch:
-        _score(summary, sources, sum(words.values()), terms)
-    groups = outcome.get("groups", [])
-    for group in groups if len(groups) <= MOST_SCORED else ():
+    groups = [group for group in outcome.get("groups", []) if group["summary"]]
+    groups = groups if len(groups) <= MOST_SCORED else []
+    of_groups = {group["name"]: TermCounts() for group in groups}
+    of_batch = TermCounts()
+    results = {result["id"]: result for result in outcome["results"]}
+    for document in context.documents:
+        counts = TermCounts(_sample(document.text))
+        of_batch.add(counts)
+        if document.group in of_groups:
+            of_groups[document.group].add(counts)
+        if len(results) <= MOST_SCORED:
+            own = {document.id: document.text}
+            _score(results[document.id]["summary"], own, words[document.id], counts.top())
+    for group in groups:
         own = {id: sources[id] for id in group["documents"]}
-        if group["summary"]:
-            _score(group["summary"], own, sum(words[id] for id in own), top_terms(_samples(own)))
-    if len(outcome["results"]) > MOST_SCORED:
-        return
-    for result in outcome["results"]:
-        own = {result["id"]: sources[result["id"]]}
-        if result["summary"]:
-            _score(result["summary"], own, words[result["id"]], top_terms(_samples(own)))
+        _score(group["summary"], own, sum(words[id] for id in own), of_groups[group["name"]].top())
+    for summary in (outcome["summary"], *outcome["variants"]):
+        _score(summary, sources, sum(words.values()), of_batch.top())
 
 
-def _samples(sources: Mapping[str, str]) -> Iterator[str]:
-    """Yield the beginning and the middle of each source."""
+def _sample(text: str) -> str:
+    """Return the beginning and the middle of a text."""
     half = SAMPLE_CHARACTERS // 2
-    for text in sources.values():
-        middle = max(half, len(text) // 2)
-        yield f"{text[:half]}\n{text[middle : middle + half]}"
+    middle = max(half, len(text) // 2)
+    return f"{text[:half]}\n{text[middle : middle + half]}"
 
 
 def _score(summary: Summary | None, sources: Mapping[str, str], source_words: int, terms: list[str]) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from graphs.models.calls import Answer
 from graphs.models.catalog import EMBEDDED, model_facts
 from graphs.models.chat import ChatModel, Messages
-from graphs.summarize.asking import Written, result_of
+from graphs.summarize.asking import result_of
 from graphs.summarize.authors import ChatAuthor, Payer
 from graphs.summarize.bounds import FAN_IN, DoesNotFit
 from graphs.summarize.context import SECTION_STEPS, Options
@@ -21,6 +21,7 @@ from graphs.summarize.grouping import sources_of
 from graphs.summarize.plan import make_plan
 from graphs.summarize.prompts import Style
 from graphs.summarize.state import Cited, Document, Documents, Plan, Step
+from graphs.summarize.written import Written
 from graphs.text.language import detect_language
 from graphs.text.sentences import split_sentences
 from graphs.text.tokens import TokenCounter, token_counter
