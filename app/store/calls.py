@@ -10,7 +10,7 @@ from sqlalchemy import JSON, LargeBinary, Row, Select, String, bindparam, cast, 
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import OperationalError, SQLAlchemyError, StatementError
 
-from app.store.database import UNSTORABLE, Database
+from app.store.database import GROUP_SECONDS, UNSTORABLE, Database
 from app.store.models import CallRow, EventRow, Run, Status, now
 from graphs.models import Answer, AnswerMalformed, Call, LedgerUnavailable
 
@@ -27,11 +27,13 @@ class CallStore:
         self._query = _finding(database.dialect)
         self._asked: list[tuple[Sequence[str], asyncio.Future[dict[str, Answer]]]] = []
         self._finding: asyncio.Task[None] | None = None
+        self._find_at = 0.0  # by the loop's clock: the next query begins no earlier
 
     async def find(self, keys: Sequence[str]) -> dict[str, Answer]:
         """Return the answers that are kept under these keys.
 
-        Look-ups of many tasks at one moment become one query. Raises `LedgerUnavailable`.
+        One that comes alone is looked up at once; of many, those of some milliseconds become one query. Raises
+        `LedgerUnavailable`.
         """
         found: asyncio.Future[dict[str, Answer]] = asyncio.get_running_loop().create_future()
         self._asked.append((keys, found))
@@ -62,8 +64,10 @@ class CallStore:
             raise LedgerUnavailable(str(error.__cause__ or error)) from error
 
     async def _find(self) -> None:
-        await asyncio.sleep(0)  # let every task that is ready add its keys
+        loop = asyncio.get_running_loop()
         while self._asked:
+            await asyncio.sleep(self._find_at - loop.time())  # at least one turn of the loop, to let others join
+            self._find_at = loop.time() + GROUP_SECONDS
             asked, self._asked = self._asked, []
             wanted = {key for keys, _ in asked for key in keys}
             try:

@@ -25,7 +25,7 @@ from sqlalchemy import Engine, Executable, Row, Select, create_engine, event, ma
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
-GROUP_SECONDS = 0.02  # between the beginnings of two shared transactions, at least
+GROUP_SECONDS = 0.02  # between the beginnings of two shared transactions, or queries, at least
 READERS = 4  # connections of sessions that read
 FETCHERS = 2  # threads, each with a connection, for single queries
 BUSY_SECONDS = 30.0  # how long a statement waits for another process that holds the write lock
