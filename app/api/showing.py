@@ -85,7 +85,15 @@ def chunk_out(event: EventRow, text: str | None) -> ChunkOut:
 
 def counts_of(run: Run) -> dict[str, Any]:
     """Return a run's progress and usage as events tell them."""
-    return {"progress": runs.NO_PROGRESS | run.progress, "run_usage": NO_USAGE | run.usage}
+    return {"progress": _progress(run), "run_usage": NO_USAGE | run.usage}
+
+
+def _progress(run: Run) -> dict[str, Any]:
+    """Return how far a run is; one that has begun and told nothing yet is being planned."""
+    progress = runs.NO_PROGRESS | run.progress
+    if run.status == Status.RUNNING and progress["phase"] == "queued":
+        progress["phase"] = "plan"
+    return progress
 
 
 def _common(run: Run) -> dict[str, Any]:
@@ -96,7 +104,7 @@ def _common(run: Run) -> dict[str, Any]:
         "started_at": run.started_at,
         "finished_at": run.finished_at,
         "options": options_of(run),
-        "progress": ProgressOut.model_validate(runs.NO_PROGRESS | run.progress, extra="ignore"),
+        "progress": ProgressOut.model_validate(_progress(run), extra="ignore"),
         "error": _problem(run.error),
         "usage": UsageOut.model_validate(NO_USAGE | run.usage, extra="ignore"),
     }

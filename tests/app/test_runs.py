@@ -7,6 +7,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from app.api.showing import counts_of
+from app.store.models import Run, Status
 from tests.app import ENGLISH, KOREAN, PROBLEM, WAIT
 from tests.app.runs import Json, get, ids, new_text, post, start
 from tests.model_server import ModelServer
@@ -159,3 +161,9 @@ def test_the_list_is_searched_by_the_titles_of_documents(client: httpx.Client) -
         assert [(run["id"], run["title"], run["documents"]) for run in found] == [(id, "Cover letter", 2)]
     assert client.get("/v1/runs", params={"search": name.replace("_", "%")}).json()["runs"] == []
     assert client.get("/v1/runs", params={"search": name, "status": "failed"}).json()["runs"] == []
+
+
+@pytest.mark.parametrize(("status", "phase"), [(Status.QUEUED, "queued"), (Status.RUNNING, "plan")])
+def test_a_run_that_has_begun_and_told_nothing_yet_is_being_planned(status: Status, phase: str) -> None:
+    run = Run(id="run", status=status, progress={}, usage={})
+    assert counts_of(run)["progress"]["phase"] == phase
