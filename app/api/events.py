@@ -188,9 +188,10 @@ class Gathered:
         self.counts = {name: data[name] for name in ("progress", "run_usage")}
 
     @property
-    def is_planned(self) -> bool:
-        """Whether the run's calls are known."""
-        return bool(self.counts["progress"]["total"])
+    def is_under_way(self) -> bool:
+        """Whether the run's calls are known, and it has not ended."""
+        progress = self.counts["progress"]
+        return bool(progress["total"]) and progress["phase"] != "finished"
 
     def take(self) -> list[dict[str, Any]]:
         """Return the steps and forget them."""

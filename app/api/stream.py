@@ -121,7 +121,7 @@ async def _told(run_id: str, provider: str, gathered: Gathered, services: Servic
                 return
         elif has_ended:
             return
-        elif gate and gate != gathered.gate and gathered.is_planned:
+        elif gate and gate != gathered.gate and gathered.is_under_way:
             yield _progress(gathered, gate)
             sent_at = time.monotonic()
             await asyncio.sleep(PROGRESS_SECONDS)
