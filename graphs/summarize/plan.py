@@ -1,12 +1,11 @@
-"""Choose every call of a run before the first is made: chunks, sections, the tree of merges, words to write and token
-bounds.
+"""Choose every call of a run: chunks, sections, the tree of merges, words to write and token bounds.
 
-The tree is fixed by sizes alone, so the plan is also the dry run: how many calls, how many tokens at most, how deep.
+The tree is fixed by sizes alone, so the plan is also the dry run: how many calls, how many tokens at most, how deep. What
+it fixes for one document hangs on no other, so the calls that read it may begin before the rest is planned.
 """
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from typing import NamedTuple
 
@@ -35,7 +34,6 @@ from graphs.text.words import count_words
 MOST_NUMBERS = 0.6  # of a chunk's tokens, that its sentences' numbers may add; else they get none
 TOPIC_DOCUMENTS = 8  # from so many on they are merged by topic
 VERBATIM_WORDS = 30  # a document of so few is its own summary
-READERS = 1
 WHOLE_CHUNKS = (
     4  # a document of up to so many chunks is read whole, if the window allows: merging costs more than it brings
 )
@@ -87,14 +85,12 @@ class _Planner:
         self.steps: dict[str, Step] = {}
 
     def plan(self, documents: Documents) -> Plan:
-        with ThreadPoolExecutor(READERS) as pool:
-            reading = pool.map(lambda document: self._read(document, documents), documents)
-            pieces: list[tuple[Document, _Read]] = []
-            planned: list[DocumentPlan] = []
-            for piece in zip(documents, reading, strict=True):
-                pieces.append(piece)
-                planned.append(self._document(len(planned), *piece))
-                self._begin(planned)
+        pieces: list[tuple[Document, _Read]] = []
+        planned: list[DocumentPlan] = []
+        for position, document in enumerate(documents):
+            pieces.append((document, self._read(document, documents)))
+            planned.append(self._document(position, *pieces[-1]))
+            self._begin(planned)
         final, variants, groups = "", [], []
         if self.options.scope != "document":
             read = {document.id: read for document, read in pieces}

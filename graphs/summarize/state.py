@@ -158,7 +158,7 @@ class GroupPlan(TypedDict):
 
 
 class Plan(TypedDict):
-    """Every call of a run, before the first is made."""
+    """Every call of a run."""
 
     documents: list[DocumentPlan]
     steps: dict[str, Step]  # in the source's order, a merge behind its inputs
