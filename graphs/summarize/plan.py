@@ -1,7 +1,7 @@
 """Choose every call of a run: chunks, sections, the tree of merges, words to write and token bounds.
 
-The tree is fixed by sizes alone, so the plan is also the dry run: how many calls, how many tokens at most, how deep. What
-it fixes for one document hangs on no other, so the calls that read it may begin before the rest is planned.
+The tree is fixed by sizes alone, so the plan is also the dry run: how many calls, how many tokens at most, how deep.
+What it fixes for one document hangs on no other, so the calls that read it may begin before the rest is planned.
 """
 
 from collections import Counter
