@@ -7,8 +7,8 @@ from types import SimpleNamespace
 from typing import Any, TypedDict, cast
 
 import pytest
-from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from fastapi import Response
+from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.graph import START, StateGraph
 from sqlalchemy import update
 
@@ -124,7 +124,7 @@ async def test_of_two_retries_of_one_run_the_second_is_refused_and_the_first_one
     await leave_checkpoints(cast("AsyncSqliteSaver", resources.checkpoints), id)
     async with resources.database.read() as session:
         seen = await runs.get(session, id)
-    monkeypatch.setattr("app.api.runs.show_run", lambda database, id: asyncio.sleep(0))
+    monkeypatch.setattr("app.api.runs.show_run", lambda *_: asyncio.sleep(0))
     await try_again(seen, resources)
     assert await threads_of(resources.checkpoints) == []
     await leave_checkpoints(cast("AsyncSqliteSaver", resources.checkpoints), id)  # the worker has begun
