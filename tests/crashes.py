@@ -21,7 +21,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from app.api.batch import BatchDocument, accept, batch_of
+from app.api.acceptance import accept
+from app.api.batch import BatchDocument, batch_of
 from app.api.schemas import BatchIn
 from app.api.showing import show_run
 from app.bootstrap import bootstrap
