@@ -22,6 +22,7 @@ from graphs.summarize.state import (
     Summary,
     Usage,
     add_usage,
+    usage_of,
 )
 from graphs.summarize.writing import Writing
 
@@ -54,4 +55,5 @@ __all__ = [
     "hold_back",
     "make_plan",
     "plan_cost",
+    "usage_of",
 ]

@@ -14,7 +14,7 @@ from graphs.summarize.authors import VERBATIM, Below, Question
 from graphs.summarize.context import Context
 from graphs.summarize.fitting import best_draft, next_request
 from graphs.summarize.prompts import says_nothing_relevant
-from graphs.summarize.state import Cited, Result, Step, Usage
+from graphs.summarize.state import Cited, Result, Step, Usage, usage_of
 from graphs.text.chunking import HALVINGS, halves
 
 T = TypeVar("T")
@@ -37,14 +37,7 @@ class Tally:
     @property
     def usage(self) -> Usage:
         """The bill, as the run adds it up."""
-        return Usage(
-            calls=self.bill.calls,
-            remembered=self.remembered,
-            prompt_tokens=self.bill.prompt_tokens,
-            completion_tokens=self.bill.completion_tokens,
-            estimated=self.bill.estimated,
-            cost_usd=self.bill.usd,
-        )
+        return usage_of(self.bill, self.remembered)
 
 
 async def all_of(asked: Iterable[Awaitable[T]]) -> list[T]:
