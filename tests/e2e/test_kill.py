@@ -18,6 +18,7 @@ from tests.e2e import (
     batch,
     ended,
     post,
+    prompts_of,
     reported_texts,
     result_of,
 )
@@ -90,9 +91,11 @@ def lose_tail(path: Path, checkpoints: int) -> None:
 
 
 def asked_again(server: ModelServer, texts: list[str], since: int) -> list[str]:
-    """Which of these chunks were in a prompt behind the first so many calls."""
-    prompts = [call["messages"][-1]["content"] for call in server.calls(10_000)[since:]]
-    return [text for text in texts if any(text in prompt for prompt in prompts)]
+    """Which of these chunks were in a prompt behind the first so many calls; all of them were in one before."""
+    prompts = prompts_of(server)
+    assert texts
+    assert [text for text in texts if not any(text in prompt for prompt in prompts[:since])] == []
+    return [text for text in texts if any(text in prompt for prompt in prompts[since:])]
 
 
 def assert_undisturbed(service: Service, id: str, expected: Json) -> Json:
