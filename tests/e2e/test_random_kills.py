@@ -5,6 +5,7 @@ import re
 import sqlite3
 import time
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,10 @@ def open_runs(data_dir: Path) -> list[str]:
     """The runs that have not ended, read while no process has the database open."""
     with closing(sqlite3.connect(data_dir / "precis.db")) as connection:
         return [id for (id,) in connection.execute("SELECT id FROM runs WHERE status IN ('queued', 'running')")]
+
+
+def asks_more(calls: int, counts: Json) -> bool:
+    return bool(counts["calls"] > calls)
 
 
 def asked_again(server: ModelServer, reported: dict[str, tuple[str, int]]) -> list[str]:
@@ -74,7 +79,7 @@ def test_random_kills_lose_nothing_and_repeat_little(kills: int, tmp_path: Path,
         with service.client() as client:
             posted.append(post(client, body))
         if chance.random() < 0.7:  # else it may be killed before it has begun to ask
-            model_server.wait_for(lambda counts, calls=calls: counts["calls"] > calls)
+            model_server.wait_for(partial(asks_more, calls))
         time.sleep(chance.uniform(0, 1.0))
         service.kill()
         counts = model_server.wait_for(lambda counts: counts["in_flight"] == 0)
