@@ -155,6 +155,9 @@ class Worker:
 
     async def _execute(self, run: Run, driven: _Driven) -> None:
         journal = journal_of(run, self._resources)
+        if run.cancel_requested_at is not None:  # whoever held it before did not come to that
+            await cancel_run(run, self._resources, journal)
+            return
         try:
             await execute_run(run, self._resources, journal)
         except (asyncio.CancelledError, SQLAlchemyError, LedgerUnavailable):
