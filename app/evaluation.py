@@ -18,7 +18,8 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
-from app.api.batch import BatchDocument, accept, batch_of
+from app.api.acceptance import accept
+from app.api.batch import BatchDocument, batch_of
 from app.api.showing import show_run
 from app.api.titles import one_line
 from app.bootstrap import Services, bootstrap

@@ -113,19 +113,33 @@ def serve(settings: Settings) -> int:
         print(f"precis: {why_unusable(error, settings.database_place)}", file=sys.stderr)
         return 1
     try:
-        listener = socket.create_server((settings.host, settings.port), backlog=2048)
+        listener = listen(settings)
     except OSError as error:
         print(
             f"precis: cannot listen on {settings.host}:{settings.port}: {error.strerror}. Choose another with --port.",
             file=sys.stderr,
         )
         return 1
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UNREAD_BYTES)  # its connections inherit it
-    # Likewise: asyncio sets it where the socket names its protocol, which this one does not. Else each answer's second
-    # part waits for the client's delayed acknowledgement of the first, 40 ms.
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    config = uvicorn.Config(
+    server = Server(configure(settings), f"http://{host}:{listener.getsockname()[1]}")
+    with listener:
+        server.run(sockets=[listener])
+    return 0 if server.started else 1
+
+
+def listen(settings: Settings) -> socket.socket:
+    """Return a socket that clients can connect to; their connections inherit its options. Raises `OSError`."""
+    listener = socket.create_server((settings.host, settings.port), backlog=2048)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UNREAD_BYTES)
+    # asyncio sets it where the socket names its protocol, which this one does not. Else each answer's second part waits
+    # for the client's delayed acknowledgement of the first, 40 ms.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
+
+
+def configure(settings: Settings) -> uvicorn.Config:
+    """Return what uvicorn is told: the application, and how its connections are served."""
+    return uvicorn.Config(
         create_app(settings),
         http=Connection,
         log_config=None,
@@ -134,7 +148,3 @@ def serve(settings: Settings) -> int:
         timeout_graceful_shutdown=GRACE_SECONDS,
         server_header=False,
     )
-    server = Server(config, f"http://{host}:{listener.getsockname()[1]}")
-    with listener:
-        server.run(sockets=[listener])
-    return 0 if server.started else 1

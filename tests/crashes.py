@@ -2,7 +2,7 @@
 
 A process of its own that imports everything once and then forks: each child is a real process with its own connections,
 which a kill ends as a power cut would, but starts in a tenth of a second. Nothing of the service knows of this: the
-driver `sqlite3` is wrapped before it is used.
+driver `sqlite3`, and what SQLite does to files, are wrapped before they are used.
 
     python -m tests.crashes DATA_DIR MODEL_URL   < one JSON object a line: {"fault": "kill", "at": 7}
 
@@ -17,11 +17,13 @@ import signal
 import sqlite3
 import sys
 import threading
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from app.api.batch import BatchDocument, accept, batch_of
+from app.api.acceptance import accept
+from app.api.batch import BatchDocument, batch_of
 from app.api.schemas import BatchIn
 from app.api.showing import show_run
 from app.bootstrap import bootstrap
@@ -29,6 +31,7 @@ from app.ingest.reader import ReadText
 from app.settings import Settings
 from app.store import runs
 from app.work import notifier, worker
+from tests import file_writes
 
 Json = dict[str, Any]
 
@@ -43,6 +46,7 @@ class Moment:
         self.at = at
         self.commits = 0
         self.writes = 0
+        self.file_writes = 0
         self._counting = threading.Lock()
 
     def commit(self, connection: sqlite3.Connection) -> None:
@@ -60,6 +64,10 @@ class Moment:
         """Let a statement pass, or go wrong."""
         if statement.lstrip().upper().startswith(WRITES) and self._is_meant("writes") and self.fault == "write fails":
             raise sqlite3.OperationalError("disk I/O error")
+
+    def file_write(self, error: int) -> int:
+        """Let SQLite write to a file, or let that go wrong with the error that is usual there."""
+        return error if self._is_meant("file_writes") and self.fault == "file write fails" else file_writes.OK
 
     def _is_meant(self, counter: str) -> bool:
         """Count, and tell whether this is the chosen one; each database has a thread of its own that asks."""
@@ -128,7 +136,7 @@ def child(settings: Settings, body: Json, pipe: int) -> int:
         report["run"] = asyncio.run(drive(settings, body))
     except Exception as error:  # it is told, whatever it is
         report["error"] = f"{type(error).__name__}: {error}"
-    report |= {"commits": moment.commits, "writes": moment.writes}
+    report |= {"commits": moment.commits, "writes": moment.writes, "file_writes": moment.file_writes}
     os.write(pipe, json.dumps(report).encode())
     return 0
 
@@ -150,6 +158,8 @@ def spawn(settings: Settings, body: Json) -> Json:
 
 def main() -> None:
     sqlite3.connect = sqlite3.dbapi2.connect = partial(sqlite3.connect, factory=Connection)  # type: ignore[assignment]
+    with suppress(AttributeError):  # then no file write is counted
+        file_writes.watch(moment.file_write)
     worker.AGAIN_SECONDS = 0.05  # what is waited for is not what is proved
     gc.collect()
     gc.freeze()  # so that no child looks through all of it again

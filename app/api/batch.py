@@ -34,8 +34,6 @@ from app.errors import (
     UnsupportedMediaType,
 )
 from app.ingest.reader import ReadText, check_text
-from app.store import runs
-from app.store.models import Run, Status, new_id, now
 from graphs.facets import OFFLINE_FACETS
 from graphs.models import EMBEDDED, model_facts
 from graphs.summarize import Options
@@ -54,6 +52,7 @@ class BatchDocument:
     title: str
     metadata: dict[str, Any] = field(default_factory=dict)
     group: str = ""
+    sent: str = ""  # a hash of what the caller sent, before anything was made of it
     read: ReadText | None = None
     error: DocumentError | None = None
 
@@ -65,6 +64,7 @@ class Batch:
     documents: list[BatchDocument]
     options: Options
     warnings: list[str]
+    wished: Options  # as the caller sent them
 
 
 async def read_batch(request: Request, services: ServicesDep) -> Batch:
@@ -88,60 +88,7 @@ def batch_of(documents: list[BatchDocument], options: Options, services: Service
     """
     _check(documents)
     chosen = _with_model(options, services)
-    return Batch(documents, chosen, [*_warnings(documents), *_option_warnings(chosen)])
-
-
-async def accept(batch: Batch, services: Services, request_key: str | None = None) -> tuple[Run, bool]:
-    """Store a batch as a queued run and wake the worker; return the run, which survives a crash, and whether it is new.
-
-    It is not when a request with the same key and the same batch has made it before. Raises `IdempotencyKeyReused` and
-    `QueueFull`.
-    """
-    settings = services.settings
-    digest = await asyncio.to_thread(_digest, batch) if request_key is not None else None
-    run = Run(
-        id=new_id(),
-        owner="",
-        status=Status.QUEUED,
-        options=batch.options.model_dump(),
-        warnings=batch.warnings,
-        created_at=now(),
-        attempt=0,
-        progress={},
-        usage={},
-        documents=len(batch.documents),
-        text_bytes=await asyncio.to_thread(_size, batch),
-        request_key=request_key,
-        request_digest=digest,
-    )
-    rows = [_row(position, document) for position, document in enumerate(batch.documents)]
-    async with services.database.begin() as session:
-        if request_key is not None and digest is not None:
-            earlier = await runs.of_request(session, run.owner, request_key, digest)
-            if earlier is not None:
-                return earlier, False
-        await runs.admit(session, run.text_bytes, most_runs=settings.queue_runs, most_bytes=settings.queue_bytes)
-        await runs.create(session, run, rows)
-    services.worker.wake()
-    return run, True
-
-
-def _size(batch: Batch) -> int:
-    """Return how many bytes the texts of a batch have in UTF-8."""
-    texts = [document.read.text for document in batch.documents if document.read]
-    return sum(len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass")) for text in texts)
-
-
-def _digest(batch: Batch) -> str:
-    """Return a hash of all that a request asks for, however its body was written."""
-    digest = hashlib.sha256(batch.options.model_dump_json().encode())
-    for document in batch.documents:
-        text = document.read.text if document.read else str(document.error)
-        group = [document.group] if document.group else []
-        head = json.dumps([document.id, document.title, document.metadata, len(text), *group], sort_keys=True)
-        digest.update(head.encode())
-        digest.update(text.encode("utf-8", "surrogatepass"))
-    return digest.hexdigest()
+    return Batch(documents, chosen, [*_warnings(documents), *_option_warnings(chosen)], wished=options)
 
 
 BatchDep = Annotated[Batch, Depends(read_batch)]
@@ -175,7 +122,9 @@ def _from_body(documents: Sequence[DocumentIn]) -> list[BatchDocument]:
 
 def _given(id: str, document: DocumentIn) -> BatchDocument:
     title = one_line(document.title or "") or one_line(id)
-    found = BatchDocument(id, title, document.metadata, one_line(document.group or ""))
+    head = document.model_dump(mode="json", exclude={"text"}, exclude_unset=True)
+    sent = _hash(head, document.text.encode("utf-8", "surrogatepass"))
+    found = BatchDocument(id, title, document.metadata, one_line(document.group or ""), sent)
     try:
         found.read = ReadText(check_text(document.text), "text")
     except DocumentError as error:
@@ -229,12 +178,20 @@ async def _from_file(name: str, file: UploadFile, services: Services, turns: asy
         async with turns:
             data = await file.read()
             await file.close()  # what was uploaded need not stay in memory beside what was read
+            found.sent = await asyncio.to_thread(_hash, file.filename, data)
             found.read = await services.reader.read(name, data)
     except DocumentError as error:
         found.error = error
     else:
         found.title = one_line(found.read.title)[:500] or name
     return found
+
+
+def _hash(head: Any, content: bytes) -> str:
+    """Return a hash of a document as it was sent: a gigabyte a second."""
+    digest = hashlib.sha256(json.dumps(head, sort_keys=True).encode())
+    digest.update(content)
+    return digest.hexdigest()
 
 
 def _options(form: FormData) -> Options:
@@ -260,23 +217,6 @@ def _with_model(options: Options, services: Services) -> Options:
     if name not in allowed and f"{facts.provider}:*" not in allowed:
         raise UnknownModel(f"{name!r} is not among the models of this service: {', '.join(allowed)}.", models=allowed)
     return options.model_copy(update={"model": name})
-
-
-def _row(position: int, document: BatchDocument) -> dict[str, Any]:
-    read = document.read
-    return {
-        "position": position,
-        "id": document.id,
-        "title": document.title,
-        "group": document.group,
-        "details": document.metadata,
-        "format": read.format if read else "text",
-        "characters": len(read.text) if read else 0,
-        "status": Status.QUEUED if read else Status.FAILED,
-        "error": document.error.problem() if document.error else None,
-        "pages": list(read.pages) if read else [],
-        "text": read.text if read else "",
-    }
 
 
 def _count(documents: int, services: Services) -> None:

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Request, Response
 
 from app.api import docx
-from app.api.batch import REQUEST_BODY, BatchDep, accept
+from app.api.acceptance import accept
+from app.api.batch import REQUEST_BODY, BatchDep
 from app.api.dependencies import Accepting, ExistingRun, JsonOnly, ServicesDep
 from app.api.footnotes import Citations
 from app.api.problems import problems

@@ -46,6 +46,7 @@ class CallStore:
         row = {
             "key": call.key,
             "owner": call.owner,
+            "run_id": call.run or None,
             "model": call.model,
             "created_at": now(),
             "prompt_tokens": answer.prompt_tokens,

@@ -19,6 +19,7 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    or_,
     select,
     update,
 )
@@ -112,7 +113,10 @@ async def partials(
 
 
 async def forget_calls(session: AsyncSession, run_id: str) -> None:
-    """Delete the ledger entries that this run used and no other run did."""
+    """Delete the ledger entries that this run used or has paid for, but those whose answers steps of another run tell
+    of: that a draft was written again, or a chunk asked for by pieces, no event of this one tells either.
+    """
     own = select(EventRow.call_key).where(EventRow.run_id == run_id, EventRow.call_key.is_not(None))
     others = select(EventRow.call_key).where(EventRow.run_id != run_id, EventRow.call_key == CallRow.key).exists()
-    await session.execute(delete(CallRow).where(CallRow.key.in_(own), ~others))
+    mine = or_(CallRow.key.in_(own), CallRow.run_id == run_id)
+    await session.execute(delete(CallRow).where(mine, ~others))

@@ -121,9 +121,11 @@ class CallRow(Base):
     """One finished model call: the ledger."""
 
     __tablename__ = "calls"
+    __table_args__ = (Index(None, "run_id"),)
 
     key: Mapped[str] = mapped_column(primary_key=True)
     owner: Mapped[str]
+    run_id: Mapped[str | None]  # of the run that has paid for it; null: not known
     model: Mapped[str]
     created_at: Mapped[datetime]
     prompt_tokens: Mapped[int]

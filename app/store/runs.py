@@ -26,7 +26,7 @@ from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import set_committed_value
 
-from app.errors import DocumentNotFound, IdempotencyKeyReused, NothingToRetry, QueueFull, RunIsActive, RunNotFound
+from app.errors import DocumentNotFound, NothingToRetry, QueueFull, RunIsActive, RunNotFound
 from app.store import events
 from app.store.database import Database
 from app.store.models import DocumentRow, Run, Status, now
@@ -91,11 +91,10 @@ def _batches(rows: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
         yield batch
 
 
-async def of_request(session: AsyncSession, owner: str, key: str, digest: str) -> Run | None:
+async def of_request(session: AsyncSession, owner: str, key: str) -> Run | None:
     """Return the run that an earlier request with this Idempotency-Key has made, if the key still counts.
 
-    Inside the writer's transaction, so that of two requests at once the second finds the first's run. Raises
-    `IdempotencyKeyReused` when that request had another batch.
+    Inside the writer's transaction, so that of two requests at once the second finds the first's run.
     """
     run = await session.scalar(select(Run).where(Run.owner == owner, Run.request_key == key))
     if run is None:
@@ -104,8 +103,6 @@ async def of_request(session: AsyncSession, owner: str, key: str, digest: str) -
         run.request_key = None
         await session.flush()
         return None
-    if run.request_digest != digest:
-        raise IdempotencyKeyReused
     return run
 
 

@@ -24,6 +24,7 @@ from app.terminal.ending import (
     USAGE,
     CommandFailed,
 )
+from app.terminal.interrupt import Interrupt
 from app.terminal.progress import Watch
 from app.terminal.remarks import errors, repeat_log, say
 from app.terminal.remote import Remote, find_address
@@ -65,13 +66,14 @@ def finish(begin: Callable[[], Coroutine[Any, Any, int]], *, when_stopped: str =
     What `begin` does before it returns is done without an event loop, which would keep Ctrl-C waiting while somebody
     types.
     """
+    interrupt = Interrupt(lambda: say(f"precis: {escape(when_stopped)}"))
     try:
-        return asyncio.run(begin())
+        return asyncio.run(interrupt.heed(begin()))
     except CommandFailed as error:
         say(f"[red]precis:[/] {escape(str(error))}")
         return error.code
     except KeyboardInterrupt:
-        say(f"precis: {escape(when_stopped)}")
+        interrupt.tell()
         return INTERRUPTED
 
 

@@ -8,7 +8,8 @@ from typing import Any, Self
 
 from pydantic import ValidationError
 
-from app.api.batch import Batch, BatchDocument, accept, batch_of
+from app.api.acceptance import accept
+from app.api.batch import Batch, BatchDocument, batch_of
 from app.api.events import DraftsTold
 from app.api.plans import create_plan
 from app.api.runs import cancel_run

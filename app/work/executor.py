@@ -62,7 +62,12 @@ Graph = CompiledStateGraph[Any, Context, Any, Any]
 Texts = Sequence[Row[int, str, str, str, list[Any], str]]  # see `runs.texts_of`
 
 
-async def execute_run(run: Run, resources: Resources) -> None:
+def journal_of(run: Run, resources: Resources) -> Journal:
+    """Return the journal of a claimed run, not opened yet."""
+    return Journal(resources.database, resources.notifier, run.id, run.attempt, resources.tally, resources.drafts)
+
+
+async def execute_run(run: Run, resources: Resources, journal: Journal) -> None:
     """Drive a claimed run to its end and write what became of it.
 
     May be cancelled at any point: what is finished stays in the ledger and the checkpoints, and the next attempt goes
@@ -73,7 +78,6 @@ async def execute_run(run: Run, resources: Resources) -> None:
         options = Options(**run.options)
     except ValidationError as error:
         raise OfLaterVersion(run.id) from error
-    journal = Journal(resources.database, resources.notifier, run.id, run.attempt, resources.tally, resources.drafts)
     try:
         await journal.open()
         rows = await _begin(run, resources)
@@ -100,14 +104,14 @@ async def execute_run(run: Run, resources: Resources) -> None:
     await _clear_up(run.id, resources)
 
 
-async def cancel_run(run_id: str, attempt: int, resources: Resources) -> None:
+async def cancel_run(run: Run, resources: Resources, journal: Journal) -> None:
     """End a run as cancelled. Its executor must have stopped before; what it had finished stays readable."""
     await resources.database.settle()  # the run's last events, whose numbers come before that of its end
     async with resources.database.begin() as session:
-        await runs.settle_documents(session, run_id, Status.CANCELLED)
-        await runs.finish(session, run_id, attempt, status=Status.CANCELLED, error=None)
-    resources.notifier.notify(run_id, has_ended=True)
-    await _clear_up(run_id, resources)
+        await runs.settle_documents(session, run.id, Status.CANCELLED)
+        await runs.finish(session, run.id, run.attempt, status=Status.CANCELLED, error=None, **journal.cost())
+    resources.notifier.notify(run.id, has_ended=True)
+    await _clear_up(run.id, resources)
 
 
 async def sweep_checkpoints(resources: Resources) -> None:
@@ -162,6 +166,7 @@ async def _drive(
         chat=resources.chat,
         report=journal.report,
         show=partial(resources.drafts.begin, run.id),
+        bill=journal.bill,
         owner=run.owner,
         run=run.id,
         prices=resources.settings.prices,
@@ -237,6 +242,7 @@ async def _succeed(run: Run, rows: Texts, output: Outcome, resources: Resources,
             warnings=[*run.warnings, *facet_warnings(output)],
             coverage=output["coverage"],
             progress=journal.progress() | {"phase": "finished", "eta_seconds": 0.0},
+            **journal.cost(),
         )
     resources.notifier.notify(run.id, has_ended=True)
 
@@ -244,9 +250,10 @@ async def _succeed(run: Run, rows: Texts, output: Outcome, resources: Resources,
 async def _fail(run: Run, error: PrecisError, resources: Resources, journal: Journal) -> None:
     """End a run as failed, with what its calls have cost so far."""
     await journal.flush()
+    await resources.database.settle()  # answers of calls that were broken off on their way: another try finds them
     async with resources.database.begin() as session:
         await runs.settle_documents(session, run.id, Status.FAILED)
-        await runs.finish(session, run.id, run.attempt, status=Status.FAILED, error=error.problem())
+        await runs.finish(session, run.id, run.attempt, status=Status.FAILED, error=error.problem(), **journal.cost())
     resources.notifier.notify(run.id, has_ended=True)
 
 

@@ -14,7 +14,8 @@ from app.work.notifier import Notifier
 from app.work.pace import Pace
 from app.work.tally import Tally
 from app.work.tree import Tree
-from graphs.summarize import NO_USAGE, PlanCost, StepReport, add_usage
+from graphs.models import Bill
+from graphs.summarize import NO_USAGE, PlanCost, StepReport, Usage, add_usage, usage_of
 
 _APPEND: Insert = events.appending()
 NO_TREE = Tree([], [], {}, "")
@@ -52,7 +53,9 @@ class Journal:
         self.failed = 0
         self.total = 0
         self.phase = "plan"
-        self.usage = NO_USAGE
+        self.usage = NO_USAGE  # of the steps that were told
+        self.bill = Bill()  # of this attempt, whether told or not
+        self._before: Usage | None = None  # this attempt; None: not read yet
 
     async def open(self) -> None:
         """Read what an earlier attempt has told already."""
@@ -71,6 +74,7 @@ class Journal:
                 progress = counts["progress"]
                 self.phase, self.done, self.failed = progress["phase"], progress["done"], progress["failed"]
                 self.usage = counts["run_usage"]
+        self._before = self.usage
 
     def planned(self, cost: PlanCost, tree: Tree = NO_TREE) -> None:
         """Tell what the plan asks for, and its shape. If an earlier attempt has told another one, made by another
@@ -120,6 +124,15 @@ class Journal:
             "failed": self.failed,
             "eta_seconds": self._eta_seconds(),
         }
+
+    def cost(self) -> dict[str, Any]:
+        """Return the run's `usage` for its end: with what was paid for steps that were broken off before they could be
+        told, or were told by an earlier attempt already. Empty where that of earlier attempts was not read yet.
+        """
+        if self._before is None:
+            return {}
+        paid = add_usage(self._before, usage_of(self.bill))
+        return {"usage": {**paid, "remembered": self.usage["remembered"]}}
 
     async def flush(self) -> None:
         """Return when everything told so far is durable. Raises `SQLAlchemyError`."""

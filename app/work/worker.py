@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.store import runs
 from app.store.models import Run
-from app.work.executor import OfLaterVersion, cancel_run, execute_run
+from app.work.executor import OfLaterVersion, cancel_run, execute_run, journal_of
 from app.work.housekeeping import Housekeeping
 from app.work.lease import Lease, Watch
 from app.work.notifier import wait
@@ -154,12 +154,16 @@ class Worker:
             self.wake()
 
     async def _execute(self, run: Run, driven: _Driven) -> None:
+        journal = journal_of(run, self._resources)
+        if run.cancel_requested_at is not None:  # whoever held it before did not come to that
+            await cancel_run(run, self._resources, journal)
+            return
         try:
-            await execute_run(run, self._resources)
+            await execute_run(run, self._resources, journal)
         except (asyncio.CancelledError, SQLAlchemyError, LedgerUnavailable):
             if not driven.is_cancelled:  # whatever the cancellation came out as
                 raise
-            await cancel_run(run.id, run.attempt, self._resources)
+            await cancel_run(run, self._resources, journal)
 
     async def _give_back(self, run_id: str) -> None:
         """Let another worker have a run; if storage stops that, when this one is gone."""

@@ -55,6 +55,7 @@ class Desk:
     owner: str = ""
     run: str = ""
     spending: Spending | None = None
+    bill: Bill | None = None  # of the whole run
 
     async def take(self, step: FacetStep, given: Given | None = None) -> Done:
         """Return what became of a step: a failure is its own and no other's. Raises `RunStopped`."""
@@ -143,7 +144,7 @@ class Desk:
         return self._chat_call(chat, messages, bounded, given.summary)
 
     def _chat_call(self, chat: ChatModel, messages: Messages, step: FacetStep, text: str) -> Call:
-        bill = Bill()
+        bill = Bill(whole=self.bill)
 
         def most_tokens(room: int) -> int:
             left = self.facts.window_tokens - step["prompt_tokens"]
@@ -193,7 +194,7 @@ class Desk:
             raise AnswerUnreadable(f"(it is not in {language})")
 
     async def _offline_call(self, step: FacetStep) -> Call:
-        bill = Bill()
+        bill = Bill(whole=self.bill)
         document = step["document"] or ""
         read = await asyncio.to_thread(self._finder.digest, step["facet"], document)
 

@@ -14,12 +14,13 @@ from graphs.models.failures import (
 )
 from graphs.models.gate import Gate, Limits
 from graphs.models.memory import MemoryGuard
-from graphs.models.spending import Bound
+from graphs.models.spending import Bill, Bound
 
 __all__ = [
     "EMBEDDED",
     "Answer",
     "AnswerMalformed",
+    "Bill",
     "Bound",
     "BudgetTooSmall",
     "Call",

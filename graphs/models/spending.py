@@ -16,14 +16,17 @@ class Bill:
     completion_tokens: int = 0
     estimated: int = 0  # of the calls: tokens not stated by the provider, but estimated from the length of the text
     usd: float | None = 0.0  # None: the price is not known
+    whole: "Bill | None" = field(default=None, compare=False, repr=False)  # which this one is a part of
 
     def add(self, other: "Bill") -> None:
-        """Add another bill to this one."""
+        """Add another bill to this one, and to the whole that it is a part of."""
         self.calls += other.calls
         self.prompt_tokens += other.prompt_tokens
         self.completion_tokens += other.completion_tokens
         self.estimated += other.estimated
         self.usd = None if self.usd is None or other.usd is None else self.usd + other.usd
+        if self.whole is not None:
+            self.whole.add(other)
 
     def since(self, earlier: "Bill") -> "Bill":
         """Return what has been added since an earlier state of this bill."""

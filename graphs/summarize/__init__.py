@@ -23,6 +23,7 @@ from graphs.summarize.state import (
     Summary,
     Usage,
     add_usage,
+    usage_of,
 )
 from graphs.summarize.writing import Writing
 
@@ -56,4 +57,5 @@ __all__ = [
     "hold_back",
     "make_plan",
     "plan_cost",
+    "usage_of",
 ]

@@ -37,10 +37,18 @@ class Payer(NamedTuple):
     owner: str = ""  # whose ledger entries they may use
     run: str = ""  # whose turn they take at the gate
     spending: Spending | None = None  # the run's budget
+    bill: Bill | None = None  # of the whole run
 
     def call(self, step: Step, **what: Any) -> Call:
         """Return the call of a step: `what` is asked, of which model. A merge finishes something, so it goes ahead."""
-        return Call(**self._asdict(), step=step["id"], goes_ahead=bool(step["inputs"]), **what)
+        return Call(
+            owner=self.owner,
+            run=self.run,
+            spending=self.spending,
+            step=step["id"],
+            goes_ahead=bool(step["inputs"]),
+            **what,
+        )
 
 
 class Question(NamedTuple):
@@ -202,7 +210,7 @@ class ChatAuthor:
 
     def _call(self, messages: Messages, step: Step) -> Call:
         facts = self._chat.facts
-        bill = Bill()
+        bill = Bill(whole=self._payer.bill)
         pen = Pen(step, self._show) if step.get("is_final") else None
 
         def most_tokens(room: int) -> int:
@@ -262,7 +270,7 @@ class ExtractiveAuthor:
         return [Sentence(step["document"], 0 if step["kind"] == "refine" else step["start"], step["end"])]
 
     def _call(self, index: BatchIndex, parts: list[Sentence], step: Step) -> Call:
-        bill = Bill()
+        bill = Bill(whole=self._payer.bill)
         as_list = step["is_summary"] and self._wishes.style in LISTS
 
         async def perform(_: int) -> Answer:

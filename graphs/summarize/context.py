@@ -15,7 +15,7 @@ from graphs.facets import FACET_PATTERN, Desk, wanted_facets
 from graphs.models.calls import Calls
 from graphs.models.catalog import EMBEDDED, ModelFacts, Price, model_facts
 from graphs.models.chat import ChatModel
-from graphs.models.spending import Bound, Spending
+from graphs.models.spending import Bill, Bound, Spending
 from graphs.summarize import prompts
 from graphs.summarize.ahead import HeadStart
 from graphs.summarize.authors import Author, ChatAuthor, ExtractiveAuthor, Payer, show_nobody
@@ -186,6 +186,8 @@ class Context(Options):
     """Where calls are begun while the rest of the batch is still being planned; None: after that."""
     spent: SkipJsonSchema[Annotated[Bound, SkipValidation]] = Bound()
     """What earlier attempts of this run have paid."""
+    bill: SkipJsonSchema[Annotated[Bill, SkipValidation]] = Field(default_factory=Bill)
+    """What this attempt pays: each answer from the moment when it is there, whatever becomes of its step."""
 
     @cached_property
     def facts(self) -> ModelFacts:
@@ -234,7 +236,7 @@ class Context(Options):
 
     @property
     def _payer(self) -> Payer:
-        return Payer(self.owner, self.run, self.spending if self.spending.is_limited else None)
+        return Payer(self.owner, self.run, self.spending if self.spending.is_limited else None, self.bill)
 
 
 def _open_from_environment(facts: ModelFacts) -> ChatModel:

@@ -15,6 +15,7 @@ from typing_extensions import (
 )  # pydantic, which reads these for the schema, refuses typing's before Python 3.12
 
 from graphs.facets import FacetPlan, FacetResult, FacetStep
+from graphs.models.spending import Bill
 from graphs.text.language import detect_language
 from graphs.text.outline import Header, header_of
 from graphs.text.sentences import sentence_spans
@@ -320,6 +321,18 @@ class InputDocument(TypedDict):
     id: NotRequired[str]
     title: NotRequired[str]
     group: NotRequired[str]
+
+
+def usage_of(bill: Bill, remembered: int = 0) -> Usage:
+    """Return a bill with how many calls were answered by the ledger."""
+    return Usage(
+        calls=bill.calls,
+        remembered=remembered,
+        prompt_tokens=bill.prompt_tokens,
+        completion_tokens=bill.completion_tokens,
+        estimated=bill.estimated,
+        cost_usd=bill.usd,
+    )
 
 
 def add_usage(left: Usage, right: Usage) -> Usage:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from graphs.models.calls import Answer
 from graphs.models.spending import Bill
-from graphs.summarize.state import Cited, Usage
+from graphs.summarize.state import Cited, Usage, usage_of
 
 
 class Written(NamedTuple):
@@ -25,11 +25,4 @@ class Tally:
     @property
     def usage(self) -> Usage:
         """The bill, as the run adds it up."""
-        return Usage(
-            calls=self.bill.calls,
-            remembered=self.remembered,
-            prompt_tokens=self.bill.prompt_tokens,
-            completion_tokens=self.bill.completion_tokens,
-            estimated=self.bill.estimated,
-            cost_usd=self.bill.usd,
-        )
+        return usage_of(self.bill, self.remembered)

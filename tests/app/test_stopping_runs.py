@@ -104,6 +104,24 @@ def test_deleting_a_run_frees_all_of_its_rows(client: httpx.Client, shared_servi
         assert gone.json()["type"] == PROBLEM + "run-not-found"
 
 
+def calls_paid_by(service: Service, id: str) -> int:
+    with closing(sqlite3.connect(service.data_dir / "precis.db")) as database:
+        return int(database.execute("SELECT count(*) FROM calls WHERE run_id = ?", [id]).fetchone()[0])
+
+
+def test_deleting_a_run_takes_along_what_was_paid_for_it_and_is_no_step_of_its_own(
+    client: httpx.Client, shared_service: Service, model_server: ModelServer
+) -> None:
+    # The server answers in English whatever is wanted: each summary is asked for again, and its drafts are kept.
+    run = post(client, {"text": new_text(2)}, model="openai:fake", language="ko", verify="llm")
+    told = kept_calls(shared_service, call_keys(shared_service, run["id"]))
+    answered = model_server.stats()["finished"]
+    assert calls_paid_by(shared_service, run["id"]) == run["usage"]["calls"] == answered > len(told)
+    assert client.delete(f"/v1/runs/{run['id']}").status_code == 204
+    assert calls_paid_by(shared_service, run["id"]) == 0
+    assert kept_calls(shared_service, told) == set()
+
+
 def test_deleting_a_run_keeps_the_calls_that_another_run_uses(client: httpx.Client, shared_service: Service) -> None:
     shared, own = {"text": new_text(2)}, {"text": new_text(2)}
     first = post(client, shared, own, model="openai:fake")["id"]

@@ -1,6 +1,7 @@
 """Real processes from end to end: batches to send, and what may be said of a run whatever happened to its process."""
 
 import json
+import re
 import signal
 import sqlite3
 from collections import Counter
@@ -37,6 +38,7 @@ class Service(OneService):
 
 
 TOWNS = ("Ansan", "Busan", "Chuncheon")
+NUMBER = re.compile(r"\[\d+\] ")
 
 
 def story(town: str, sentences: int) -> str:
@@ -130,6 +132,11 @@ def reported_texts(data_dir: Path, id: str) -> list[str]:
     """
     with closing(sqlite3.connect(data_dir / "precis.db")) as connection:
         return [row[0] for row in connection.execute(query, [id])]
+
+
+def prompts_of(server: ModelServer) -> list[str]:
+    """What each call has asked, in the order of the calls, without the numbers that it gives the sentences."""
+    return [NUMBER.sub("", call["messages"][-1]["content"]) for call in server.calls(20_000)]
 
 
 def attempts_of(data_dir: Path) -> dict[str, int]:

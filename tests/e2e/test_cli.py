@@ -3,9 +3,14 @@
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -14,6 +19,7 @@ from tests.e2e import attempts_of, story
 from tests.e2e.conftest import Precis, flat
 from tests.forks import PrecisProcess, run_precis
 from tests.model_server import ROOT, ModelServer
+from tests.service import wait_until
 
 SAMPLES = ROOT / "samples"
 
@@ -199,6 +205,7 @@ def test_migrate_makes_the_database_and_says_so(precis: Precis, tmp_path: Path) 
 def test_help_names_every_command_and_imports_nothing_heavy() -> None:
     code = """
 import sys
+import time
 from app.cli import app
 try:
     app(["--help"], standalone_mode=True)
@@ -225,6 +232,7 @@ def test_what_asks_no_language_model_loads_none(
     assert precis("summarize", town).returncode == 0
     code = """
 import sys
+import time
 from app.cli import app
 app(sys.argv[1:], standalone_mode=False)
 print(sorted({"fastapi", "uvicorn", "langchain_openai", "openai", "docx", "trafilatura"} & set(sys.modules)))
@@ -233,3 +241,69 @@ print(sorted({"fastapi", "uvicorn", "langchain_openai", "openai", "docx", "trafi
     own = {name: value for name, value in environment.items() if not name.startswith("OPENAI_")}
     done = subprocess.run(arguments, cwd=ROOT, env=own, capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout.splitlines()[-1] == str(loaded), done.stderr
+
+
+PAID_FOR = ("summarize", "--model", "openai:fake", "--length", "short")
+
+
+class Begun(NamedTuple):
+    """`precis summarize` in the middle of its work, and another process that does not let go of the database."""
+
+    process: subprocess.Popen[str]
+    outsider: sqlite3.Connection
+
+
+@pytest.fixture
+def begun(town: Path, tmp_path: Path, environment: dict[str, str], model_server: ModelServer) -> Iterator[Begun]:
+    model_server.hold(after=3)
+    environment |= {"PRECIS_CONCURRENCY": "1", "PRECIS_CHUNK_TOKENS": "100"}
+    process = PrecisProcess(*PAID_FOR, town, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    model_server.wait_for(lambda counts: counts["finished"] == 3 and counts["held"] == 1)
+    database = tmp_path / "data" / "precis.db"
+    wait_until(lambda: steps_told(database) == 3)
+    with closing(sqlite3.connect(database, isolation_level=None, timeout=30)) as outsider:
+        outsider.execute("BEGIN IMMEDIATE")
+        yield Begun(process, outsider)
+    process.kill()
+    process.communicate()
+
+
+def steps_told(database: Path) -> int:
+    with closing(sqlite3.connect(database)) as connection:
+        return int(connection.execute("SELECT count(*) FROM events WHERE type = 'progress'").fetchone()[0])
+
+
+def assert_the_next_one_goes_on(begun: Begun, precis: Precis, town: Path, server: ModelServer) -> None:
+    begun.outsider.execute("ROLLBACK")
+    server.release()
+    done = precis(*PAID_FOR, town)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("# Summary")
+    assert server.stats()["repeats"] == 0
+
+
+@pytest.mark.parametrize("most_seconds", [25.0, pytest.param(5.0, marks=pytest.mark.soak)])
+def test_a_locked_database_does_not_keep_an_interrupted_command_from_ending_in_time(
+    most_seconds: float, begun: Begun, precis: Precis, town: Path, model_server: ModelServer
+) -> None:
+    started = time.monotonic()
+    begun.process.send_signal(signal.SIGINT)
+    output, errors = begun.process.communicate(timeout=60)
+    assert (begun.process.returncode, output) == (130, "")
+    assert time.monotonic() - started < most_seconds  # the lock would be waited for thirty seconds
+    assert flat(errors).count("What was finished is kept") == 1
+    assert "Traceback" not in errors
+    assert_the_next_one_goes_on(begun, precis, town, model_server)
+
+
+def test_the_second_ctrl_c_ends_a_command_at_once(
+    begun: Begun, precis: Precis, town: Path, model_server: ModelServer
+) -> None:
+    while begun.process.poll() is None:  # more than two: equal ones may come as one
+        begun.process.send_signal(signal.SIGINT)
+        time.sleep(0.1)
+    output, errors = begun.process.communicate()
+    assert (begun.process.returncode, output) == (130, "")
+    assert flat(errors).count("What was finished is kept") == 1
+    assert "Traceback" not in errors
+    assert_the_next_one_goes_on(begun, precis, town, model_server)

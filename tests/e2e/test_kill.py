@@ -18,6 +18,7 @@ from tests.e2e import (
     batch,
     ended,
     post,
+    prompts_of,
     reported_texts,
     result_of,
 )
@@ -90,9 +91,11 @@ def lose_tail(path: Path, checkpoints: int) -> None:
 
 
 def asked_again(server: ModelServer, texts: list[str], since: int) -> list[str]:
-    """Which of these chunks were in a prompt behind the first so many calls."""
-    prompts = [call["messages"][-1]["content"] for call in server.calls(10_000)[since:]]
-    return [text for text in texts if any(text in prompt for prompt in prompts)]
+    """Which of these chunks were in a prompt behind the first so many calls; all of them were in one before."""
+    prompts = prompts_of(server)
+    assert texts
+    assert [text for text in texts if not any(text in prompt for prompt in prompts[:since])] == []
+    return [text for text in texts if any(text in prompt for prompt in prompts[since:])]
 
 
 def assert_undisturbed(service: Service, id: str, expected: Json) -> Json:
@@ -170,6 +173,31 @@ def test_while_storage_takes_nothing_no_more_is_paid_than_a_kill_may_lose(
     stats = model_server.stats()
     assert stats["repeats"] == 2 * IN_FLIGHT  # those that were in flight, and as many whose place they took
     assert stats["finished"] == undisturbed["progress"]["total"] + 2 * IN_FLIGHT
+
+
+def test_a_cancel_that_was_accepted_right_before_a_kill_counts_after_it_and_no_call_is_made(
+    start: StartService, model_server: ModelServer
+) -> None:
+    service = start()
+    model_server.hold(after=6)
+    with service.client() as client:
+        id = post(client, BATCH)
+        model_server.wait_for(lambda counts: counts["finished"] == 6 and counts["held"] == IN_FLIGHT)
+        wait_until(lambda: client.get(f"/v1/runs/{id}").json()["progress"]["done"] == 6)
+    service.kill()
+    model_server.wait_for(lambda counts: counts["in_flight"] == 0)
+    calls = model_server.stats()["calls"]
+    with closing(sqlite3.connect(service.data_dir / "precis.db")) as connection:  # all that the request had come to
+        connection.execute("UPDATE runs SET cancel_requested_at = '2026-01-02 03:04:05.000000'")
+        connection.commit()
+    model_server.release()
+    service.start()
+    with service.client() as client:
+        run = ended(client, id)
+        assert (run["status"], run["usage"]["calls"]) == ("cancelled", 6)
+        assert {document["status"] for document in run["documents"]} == {"cancelled"}
+        assert len(client.get(f"/v1/runs/{id}/chunks").json()["chunks"]) == 6
+    assert model_server.stats()["calls"] == calls
 
 
 # Beside the map; there, and when the summaries are retold, with and without the checkpoint behind the review.

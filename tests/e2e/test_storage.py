@@ -2,10 +2,11 @@
 
 import ctypes
 import os
+import resource
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 
 import httpx
@@ -42,44 +43,63 @@ def service_of(data_dir: Path, server: ModelServer) -> Service:
     return service
 
 
-def fill(path: Path) -> None:
-    """Leave not one byte on the disk."""
-    with path.open("wb", buffering=0) as file:
+def assert_whole(database: Path) -> None:
+    with closing(sqlite3.connect(database)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+@contextmanager
+def full(disk: Path, service: Service) -> Iterator[None]:
+    """Leave not one byte on the disk for a while."""
+    filler = disk / "filler"
+    with filler.open("wb", buffering=0) as file:
         for size in (1 << 16, 1 << 8, 1):
             try:
                 while True:
                     file.write(b"x" * size)
             except OSError:
                 pass
+    yield
+    filler.unlink()
 
 
-def assert_whole(database: Path) -> None:
-    with closing(sqlite3.connect(database)) as connection:
-        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+@contextmanager
+def not_allowed(disk: Path, service: Service) -> Iterator[None]:
+    """Let the system refuse each write of the service to a file for a while, as a quota does."""
+    pid = service.process.pid
+    before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, before[1]))
+    yield
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
 
 
+@pytest.mark.parametrize(("disk_of", "refusing"), [(mounted, full), (nullcontext, not_allowed)], ids=["disk", "quota"])
 @pytest.mark.timeout(600)
-def test_a_full_disk_makes_runs_wait_and_loses_nothing(tmp_path: Path, model_server: ModelServer) -> None:
-    with mounted(tmp_path / "disk") as disk, service_of(disk / "data", model_server) as service:
+def test_a_full_disk_makes_runs_wait_and_loses_nothing(
+    disk_of: Callable[[Path], AbstractContextManager[Path]],
+    refusing: Callable[[Path, Service], AbstractContextManager[None]],
+    tmp_path: Path,
+    model_server: ModelServer,
+) -> None:
+    with disk_of(tmp_path / "disk") as disk, service_of(disk / "data", model_server) as service:
         model_server.hold(after=6)
         with service.client() as client:
             ids = [post(client, batch(town, sentences=60)) for town in TOWNS]
             model_server.wait_for(lambda counts: counts["finished"] == 6 and counts["held"] == IN_FLIGHT)
-            fill(disk / "filler")
-            before = model_server.stats()["calls"]
-            model_server.release()
-            wait_until(lambda: "wait" in service.log_path.read_text(), 60)
-            time.sleep(3)  # in which it would go on to call, if it did
-            # Those in flight came to their end, and at most as many were begun before the first write failed.
-            assert model_server.stats()["calls"] - before <= 2 * IN_FLIGHT
-            for id in ids:
-                assert client.get(f"/v1/runs/{id}").json()["status"] in ("queued", "running")
-            refused = client.post("/v1/runs", json=batch("Daegu", sentences=4))
-            assert refused.status_code == 503
-            assert refused.json()["type"] == "urn:precis:problem:storage-unavailable"
-            assert int(refused.headers["Retry-After"]) > 0
-            assert client.get("/readyz").status_code in (200, 503)
-            (disk / "filler").unlink()
+            with refusing(disk, service):
+                before = model_server.stats()["calls"]
+                model_server.release()
+                model_server.wait_for(lambda counts: counts["in_flight"] == 0)
+                time.sleep(3)  # in which it would go on to call, if it did
+                # Those in flight came to their end, and at most as many were begun before the first write failed.
+                assert model_server.stats()["calls"] - before <= 2 * IN_FLIGHT
+                for id in ids:
+                    assert client.get(f"/v1/runs/{id}").json()["status"] in ("queued", "running")
+                refused = client.post("/v1/runs", json=batch("Daegu", sentences=4))
+                assert refused.status_code == 503
+                assert refused.json()["type"] == "urn:precis:problem:storage-unavailable"
+                assert int(refused.headers["Retry-After"]) > 0
+                assert client.get("/readyz").status_code in (200, 503)
             for id in ids:
                 run = ended(client, id)
                 assert run["status"] == "succeeded", run["error"]
