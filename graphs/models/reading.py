@@ -54,6 +54,7 @@ _LEANING = (
     *("He ", "She ", "They ", "His ", "Her ", "Their ", "그는 ", "그녀는 ", "그들은 ", "이들은 ", "그러면서 ", "이어 "),
     *("彼は", "彼女は", "彼らは", "他说", "她说", "他们"),
 )
+_LEANING_STARTS = frozenset(start[0] for start in _LEANING)  # looked at first, in a tenth of the time
 
 
 class Reading(NamedTuple):
@@ -163,10 +164,7 @@ class _Page:
         said = np.flatnonzero(self._cues)
         for row, sentence in zip(said.tolist(), self._passage.sentences(said), strict=True):
             self._has_cue[row] |= _CUE_PHRASE.search(sentence) is not None
-        text, starts, ends = self._passage
-        spans = zip(starts.tolist(), ends.tolist(), strict=True)
-        leaning = np.array([text.startswith(_LEANING, start, end) for start, end in spans], np.bool_)
-        flags = self._suspects > 0, self._has_cue > 0, leaning
+        flags = self._suspects > 0, self._has_cue > 0, _lean(self._passage)
         return (self._words, self._persons, self._numbers, *flags), self._count()
 
     def _count(self) -> tuple[Numbers, Numbers, Numbers]:
@@ -272,6 +270,16 @@ def _are_plain(passage: Passage) -> Flags:
     others = np.flatnonzero(codes_of(text) > _LAST_ASCII)
     plain: Flags = np.searchsorted(others, starts) == np.searchsorted(others, ends)
     return plain
+
+
+def _lean(passage: Passage) -> Flags:
+    """Whether each sentence says only with the one before of whom it speaks."""
+    text, starts, ends = passage
+    spans = zip(starts.tolist(), ends.tolist(), strict=True)
+    found = [
+        text[start : start + 1] in _LEANING_STARTS and text.startswith(_LEANING, start, end) for start, end in spans
+    ]
+    return np.array(found, np.bool_)
 
 
 def _places(text: str, part: str) -> Iterator[int]:
