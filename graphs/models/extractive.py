@@ -16,8 +16,8 @@ from graphs.models.picking import MOST_CANDIDATES, Balance, Picker, Terms, best_
 from graphs.models.reading import Reading, read
 from graphs.text.arrays import Numbers
 from graphs.text.lengths import pieces
+from graphs.text.passages import Passage, passages
 from graphs.text.sentences import sentence_spans
-from graphs.text.words import simplified
 
 VERSION = "extractive-7"
 """Part of every digest: change it with anything that changes a score."""
@@ -51,10 +51,9 @@ class _Document(NamedTuple):
     starts: Numbers
     ends: Numbers
 
-    def sentences(self) -> list[str]:
-        """The sentences as they are read."""
-        text = simplified(self.text)
-        return [text[start:end] for start, end in zip(self.starts.tolist(), self.ends.tolist(), strict=True)]
+    def passage(self) -> Passage:
+        """Its sentences."""
+        return Passage(self.text, self.starts, self.ends)
 
 
 class BatchIndex:
@@ -83,9 +82,8 @@ class BatchIndex:
         self._starts = np.concatenate([empty, *[document.starts for document in documents_read]])
         self._ends = np.concatenate([empty, *[document.ends for document in documents_read]])
         self._owners = np.repeat(np.arange(len(documents_read), dtype=np.int64), sizes)
-        reading = read(
-            [*(text for document in documents_read for text in document.sentences()), simplified(focus or "")]
-        )
+        asked = Passage(focus or "", np.zeros(1, np.int64), np.array([len(focus or "")], np.int64))
+        reading = read(passage.simplified() for passage in passages([*map(_Document.passage, documents_read), asked]))
         self._words, self._leaning = reading.words[:-1], reading.leaning[:-1]
         persons = np.bincount(self._owners, reading.persons[:-1] > 0, minlength=len(sizes)) / np.maximum(sizes, 1)
         self._genres = [

@@ -103,8 +103,14 @@ def is_dense(text: str) -> bool:
 
 def is_dialogue(text: str) -> bool:
     """Whether more than half of the first lines begin with the name of a speaker and a colon."""
-    lines = [line for line in map(str.lstrip, text[:_LINES_CHARACTERS].split("\n")) if line]
-    return len(lines) >= _FEW_LINES and 2 * sum(map(bool, map(_SPEAKER.match, lines))) > len(lines)
+    head = text[:_LINES_CHARACTERS]
+    colons = head.count(": ") + head.count(":\t")  # without them no line is looked at: of most texts none need be
+    if 2 * colons <= _FEW_LINES:
+        return False
+    lines = [line for line in map(str.lstrip, head.split("\n")) if line]
+    if len(lines) < _FEW_LINES or 2 * colons <= len(lines):
+        return False
+    return 2 * sum(map(bool, map(_SPEAKER.match, lines))) > len(lines)
 
 
 def quoted_share(look: Look) -> float:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from graphs.text.arrays import Flags, Numbers
+from graphs.text.characters import Codes, codes_of
 
 PROSE, SHORT, APPARATUS, WORDLESS = range(4)
 """Kinds of sentence, best first: a summary takes a worse kind only from a span that holds no better one."""
@@ -25,9 +26,9 @@ _APPARATUS = re.compile(
     re.DOTALL,
 )
 _LEADER = re.compile(r"\.{4,}|(?:\. ){4,}|…{2,}|·{4,}")  # a table of contents
-_COLONS = frozenset(":：")
 _ANNOUNCING = ("다음 각 호", "다음 각 목", "다음과 같", "次のとおり", "以下のとおり", "如下")  # what follows is a list
 _LONGEST_HEADING = 200  # characters
+_LAST_ASCII = 127
 _CODE = ("=>", "==", "()", "</", "{{", "}}")
 _REPEATED = ("|", "\t", " › ", " » ", " · ", " > ")  # twice in a sentence: a table row or a trail of links
 _CITATION = ("doi:", "doi.org/", "arxiv:", " pp. ", "isbn ", "isbn:")
@@ -53,11 +54,19 @@ _EMPHASISED = re.compile(r"([*_]{1,3})[^*_]+(?<![.!?。！？*_\s])\1")  # a cap
 # What only a close look can tell. A sentence without any of it ends like a sentence and is one, which is told without
 # a call: most are.
 _SIGNS = ("=>", "==", "()", "</", "{{", "}}", "|", "\t", " › ", " » ", "·", " > ", "....", ". . . .", "……", "©")
-_PLAIN_ENDS = frozenset(".!?。！？｡")
-_CLOSERS = frozenset("\"'”’」』")
-_ODD_STARTS = frozenset("#|`~[-*+>(")
 _REFERENCES_WORDS = 4
-_REFERENCES_STARTS = frozenset("#0123456789rRbBwWlL참参參")
+
+_PLAIN_END, _CLOSER, _ODD_START, _COLON, _REFERENCES_START = 1, 2, 4, 8, 16
+_TABLE = np.zeros(1 << 16, np.uint8)
+"""What a character may mean at the start or the end of a sentence, by its code; rarer ones mean nothing."""
+for _bit, _characters in (
+    (_PLAIN_END, ".!?。！？｡"),
+    (_CLOSER, "\"'”’」』"),
+    (_ODD_START, "#|`~[-*+>("),
+    (_COLON, ":："),
+    (_REFERENCES_START, "#0123456789rRbBwWlL참参參"),
+):
+    _TABLE[list(map(ord, _characters))] |= _bit
 
 
 class Sentences(NamedTuple):
@@ -84,15 +93,16 @@ def kinds(sentences: Sentences) -> Numbers:
     text, starts, ends, _, words, least_words, suspects = sentences
     found = np.where(words < least_words, SHORT, PROSE)
     found[words == 0] = WORDLESS
+    signs = _Signs(codes_of(text))
     marked = _marked(text, starts, ends)
-    references = _in_references(sentences)
+    references = _in_references(sentences, signs)
     found[references & (words > 0)] = APPARATUS
-    found[(found == PROSE) & _announces(text, starts, ends)] = SHORT
+    found[(found == PROSE) & _announces(text, starts, ends, signs)] = SHORT
     short = words < 2 * least_words
-    plain = _ends_plainly(text, ends) & ~_among(text, starts, _ODD_STARTS)
+    plain = signs.end_plainly(ends) & ~signs.at(starts, _ODD_START)
     plain &= (ends - starts > _LONGEST_MARKER) & ~suspects & ~marked
     titles = np.flatnonzero(plain & short)
-    plain[titles] = ~_may_be_heading(text, starts[titles], ends[titles])
+    plain[titles] = ~_may_be_headings(text, starts, ends, titles, signs)
     close = (words > 0) & ~references & ~plain
     for row in np.flatnonzero(close).tolist():
         start, end = int(starts[row]), int(ends[row])
@@ -107,25 +117,27 @@ def kinds(sentences: Sentences) -> Numbers:
     return found
 
 
-def _among(text: str, places: Numbers, characters: frozenset[str]) -> Flags:
-    """Whether the character at each place is one of some."""
-    found = map(characters.__contains__, map(text.__getitem__, places.tolist()))
-    return np.fromiter(found, np.bool_, len(places))
+class _Signs(NamedTuple):
+    """The characters of a text."""
+
+    codes: Codes
+
+    def at(self, places: Numbers, meaning: int) -> Flags:
+        """Whether the character at each place has a meaning."""
+        found: Flags = (_TABLE[np.minimum(self.codes[places], len(_TABLE) - 1)] & meaning) > 0
+        return found
+
+    def end_plainly(self, ends: Numbers) -> Flags:
+        """Whether what ends there ends as only a sentence does."""
+        closed = self.at(ends - 1, _CLOSER) & self.at(np.maximum(ends - 2, 0), _PLAIN_END)
+        return self.at(ends - 1, _PLAIN_END) | closed
 
 
-def _ends_plainly(text: str, ends: Numbers) -> Flags:
-    """Whether what ends there ends as only a sentence does."""
-    plainly = _among(text, ends - 1, _PLAIN_ENDS)
-    others = ends[~plainly]
-    plainly[~plainly] = _among(text, others - 1, _CLOSERS) & _among(text, np.maximum(others - 2, 0), _PLAIN_ENDS)
-    return plainly
-
-
-def _announces(text: str, starts: Numbers, ends: Numbers) -> Flags:
+def _announces(text: str, starts: Numbers, ends: Numbers, signs: _Signs) -> Flags:
     """Whether each sentence only tells that something follows, which a summary would leave out."""
-    announcing = _among(text, ends - 1, _COLONS)
+    announcing = signs.at(ends - 1, _COLON)
     for phrase in () if text.isascii() else _ANNOUNCING:
-        place = text.find(phrase)
+        place = text.find(phrase) if phrase[0] in text else -1  # looking for one character is faster
         while place >= 0:
             row = int(np.searchsorted(ends, place, side="right"))
             if row < len(ends) and starts[row] <= place:
@@ -134,22 +146,33 @@ def _announces(text: str, starts: Numbers, ends: Numbers) -> Flags:
     return announcing
 
 
-def _may_be_heading(text: str, starts: Numbers, ends: Numbers) -> Flags:
-    """Whether the line around a sentence is short enough for a heading and ends like none."""
-    borders = np.cumsum([-1, *(len(line) + 1 for line in text.split("\n"))])  # one before the text and one behind it
-    rights = borders[np.searchsorted(borders, ends)]
-    lefts = borders[np.searchsorted(borders, starts) - 1] + 1
+def _may_be_headings(text: str, starts: Numbers, ends: Numbers, rows: Numbers, signs: _Signs) -> Flags:
+    """Whether some of the sentences might be headings: which `_is_heading` says of no others.
+
+    The line around such a one is short and ends like no sentence, and it is a paragraph by itself, or nothing but the
+    sentence stands in it.
+    """
+    borders = np.concatenate([[-1], np.flatnonzero(signs.codes == ord("\n")), [len(text)]])
+    places = np.searchsorted(borders, ends[rows])
+    lefts, rights = borders[np.searchsorted(borders, starts[rows]) - 1] + 1, borders[places]
     may: Flags = rights - lefts <= _LONGEST_HEADING
-    may[may] = ~_ends_plainly(text, rights[may])
+    may &= ~signs.end_plainly(np.maximum(rights, 1))
+    if "\r" not in text:  # which may end a line, too
+        others = np.concatenate([[0], ends[:-1]])[rows] > lefts
+        others |= np.append(starts[1:], len(text))[rows] < rights
+        behind = signs.codes[np.minimum(rights + 1, len(text) - 1)]
+        goes_on = (lefts > 0) & (signs.codes[np.maximum(lefts - 2, 0)] != ord("\n"))
+        goes_on |= (rights + 1 < len(text)) & (behind > ord(" ")) & (behind <= _LAST_ASCII)
+        may &= ~(others & goes_on)
     return may
 
 
-def _in_references(sentences: Sentences) -> Flags:
+def _in_references(sentences: Sentences, signs: _Signs) -> Flags:
     """Whether each sentence is part of a list of references, its heading included."""
     text, starts, ends, documents, words, *_ = sentences
     inside = np.zeros(len(starts), np.bool_)
     few = np.flatnonzero((words > 0) & (words <= _REFERENCES_WORDS))
-    few = few[_among(text, starts[few], _REFERENCES_STARTS)]
+    few = few[signs.at(starts[few], _REFERENCES_START)]
     heads = [row for row in few.tolist() if _REFERENCES.fullmatch(text, int(starts[row]), int(ends[row]))]
     for row in heads:
         first, last = np.searchsorted(documents, documents[row] + np.arange(2)).tolist()

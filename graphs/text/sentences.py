@@ -25,7 +25,7 @@ _FIRST_WORD = 12  # characters of the next word that count, so that one URL does
 _SPACE = re.compile(r"\s")
 _MISSED = re.compile(r"(?<=[。｡])(?=[0-9０-９])")  # where sentencex sees no border
 # Thai and Lao have no full stop: a space stands between sentences, and between clauses.
-_THAI = re.compile("[\u0e00-\u0eff]")
+_THAI = (b"\xe0", b"\xe0\xb8", b"\xe0\xb9", b"\xe0\xba", b"\xe0\xbb")  # how their characters begin in UTF-8
 _THAI_GAP = re.compile(
     "(?<=[\u0e00-\u0eff]) +(?=[\u0e00-\u0eff])|(?<=[0-9\u0e50-\u0e59\u0ed0-\u0ed9]) +(?=[\u0e00-\u0eff]{3})"
 )
@@ -55,6 +55,7 @@ _ABBREVIATIONS = tuple(
     """.split()
 )
 _ABBREVIATIONS_INSIDE = tuple(sign + word for word in _ABBREVIATIONS for sign in " (\n")
+_ABBREVIATED = frozenset(word[-3:] for word in _ABBREVIATIONS)  # how they end, which few other words do
 _QUOTATIVE = re.compile(r"이?라(?:고|며|는)(?!\w)|하고(?!\w)")
 _CLOSERS = frozenset("\"'”’»」』)）】》〉]")
 
@@ -72,32 +73,36 @@ def split_sentences(text: str, language: str = "en") -> list[tuple[int, int]]:
 
 def sentence_spans(text: str, language: str = "en") -> Iterator[tuple[int, int]]:
     """Yield what `split_sentences` returns, for a text that has more of it than one wants in memory."""
-    plain = _plain(text)
+    plain, thai = _plain(text)
     for start, end in _blocks(plain):
         if end - start <= _ASCII_WINDOW_CHARACTERS and _is_single(plain[start : end - 1]):
             yield start, start + len(plain[start:end].rstrip())
         else:
-            yield from _cut(plain, start, end, language)
+            yield from _cut(plain, start, end, language, thai=thai)
 
 
-def _plain(text: str) -> str:
-    r"""The text at the same offsets, with "\n" as the only line end and nothing that UTF-8 cannot carry."""
+def _plain(text: str) -> tuple[str, bool]:
+    r"""The text at the same offsets, with "\n" as the only line end and nothing that UTF-8 cannot carry; whether it has
+    Thai or Lao.
+    """
     if "\r" in text:
         text = text.replace("\r\n", " \n").replace("\r", "\n")
     for separator in "\v\f\x85\u2028\u2029":
         if separator in text:
             text = text.replace(separator, "\n")
     if text.isascii():
-        return text
+        return text, False
     for space in _WIDE_SPACES:
         if space in text:
             text = text.replace(space + ".", " .")  # sentencex panics at "C\u00a0."
+    thai = False
     try:
         for start in range(0, len(text), _ENCODED_CHARACTERS):
-            text[start : start + _ENCODED_CHARACTERS].encode()
+            encoded = text[start : start + _ENCODED_CHARACTERS].encode()
+            thai |= _THAI[0] in encoded and any(sign in encoded for sign in _THAI[1:])
     except UnicodeEncodeError:
-        text = _SURROGATE.sub("\ufffd", text)
-    return text
+        text, thai = _SURROGATE.sub("\ufffd", text), True
+    return text, thai
 
 
 def _blocks(plain: str) -> Iterator[tuple[int, int]]:
@@ -105,16 +110,17 @@ def _blocks(plain: str) -> Iterator[tuple[int, int]]:
     lines: list[tuple[int, int]] = []
     fenced = False
     tables = "|" in plain or "\t" in plain
+    fences = "```" in plain or "~~~" in plain
     end = -1
     for line in _lines(plain):
         start, end = end + 1, end + 1 + len(line)
-        if not line or line[0].isspace():
+        if line and line[0].isspace():
             start = end - len(line.lstrip())
         if start == end:  # blank
             if lines:
                 yield from _paragraph_blocks(plain, lines, tables=tables) if len(lines) > 1 else lines
                 lines = []
-        elif plain[start] in "`~" and _FENCE.match(plain, start):
+        elif fences and _FENCE.match(plain, start):
             fenced = not fenced
             yield from _paragraph_blocks(plain, lines, tables=tables)
             lines = []
@@ -140,12 +146,19 @@ def _paragraph_blocks(plain: str, lines: list[tuple[int, int]], *, tables: bool)
     if len(lines) < 2:
         yield from lines
         return
+    if tables:
+        first, last = lines[0][0], lines[-1][1]
+        tables = plain.find("|", first, last) >= 0 or plain.find("\t", first, last) >= 0
     # Not the longest line: one URL or one unwrapped paragraph would make every other line look short.
     width = sorted(end - start for start, end in lines)[3 * len(lines) // 4]
     block_start, previous_start, previous_end = lines[0][0], *lines[0]
-    alone = _is_alone(plain, *lines[0], tables=tables)
+    alone = (tables or plain[block_start] in _HEADS) and _is_alone(plain, *lines[0], tables=tables)
     for start, end in lines[1:]:
-        previous_alone, alone = alone, _is_alone(plain, start, end, tables=tables)
+        # Of most lines this is told without a call, which takes as long as all the rest.
+        previous_alone, alone = (
+            alone,
+            (tables or plain[start] in _HEADS) and _is_alone(plain, start, end, tables=tables),
+        )
         if previous_alone or alone or not _runs_on(plain, previous_start, previous_end, start, width):
             yield block_start, previous_end
             block_start = start
@@ -192,7 +205,7 @@ def _runs_on(plain: str, previous_start: int, previous_end: int, start: int, wid
     return length + 1 + word >= _FULL_LINE * width
 
 
-def _cut(plain: str, start: int, end: int, language: str) -> Iterator[tuple[int, int]]:
+def _cut(plain: str, start: int, end: int, language: str, *, thai: bool) -> Iterator[tuple[int, int]]:
     """Yield the sentences of one block, which is read a bounded window at a time."""
     position = start
     window_characters = 0
@@ -204,7 +217,7 @@ def _cut(plain: str, start: int, end: int, language: str) -> Iterator[tuple[int,
         if not window_characters and not window.isascii():
             window_characters = _WINDOW_CHARACTERS
             continue
-        pieces = _segment(language, window)
+        pieces = _segment(language, window, thai=thai)
         if stop < end:
             if len(pieces) > 1:
                 pieces.pop()  # it may go on behind the window, which starts there next time
@@ -217,22 +230,19 @@ def _cut(plain: str, start: int, end: int, language: str) -> Iterator[tuple[int,
         for piece in pieces:
             begin, position = position, position + len(piece)
             until = begin + len(piece.rstrip())
-            if begin == until:
-                continue
-            if piece[0].isspace():
-                begin = position - len(piece.lstrip())
-            elif begin == right and piece[0] in _EMPHASIS:
-                right += len(piece) - len(piece.lstrip("*_"))  # it closes what was emphasised: "**Note.** The rest"
-                begin = position - len(plain[right:position].lstrip())
-                if right >= until:
+            if not piece[0].isalnum():
+                if begin == until:
                     continue
+                if piece[0].isspace():
+                    begin = position - len(piece.lstrip())
+                elif begin == right and piece[0] in _EMPHASIS:
+                    right += len(piece) - len(piece.lstrip("*_"))  # it closes what was emphasised: "**Note.** The rest"
+                    begin = position - len(plain[right:position].lstrip())
+                    if right >= until:
+                        continue
             if right < 0:
                 left = begin
-            elif not (
-                (opens and _is_marker(plain, left, right))
-                or (plain[right - 1] in _CLOSERS and _reports(plain, right, begin))
-                or (plain[right - 1] == "." and _ends_shortened(plain, left, right) and plain[begin].isalnum())
-            ):
+            elif not ((opens and _is_marker(plain, left, right)) or _goes_on(plain, left, right, begin)):
                 yield left, right
                 left, opens = begin, False
             right = until
@@ -249,6 +259,15 @@ def _is_marker(plain: str, start: int, end: int) -> bool:
     return end - start < 7 and _MARKER.match(plain[start:end]) is not None
 
 
+def _goes_on(plain: str, start: int, end: int, next_start: int) -> bool:
+    """Whether a sentence that sentencex lets end at `end` goes on at `next_start`."""
+    if plain[end - 1] == ".":
+        return (
+            plain[end - 3 : end] in _ABBREVIATED and _ends_shortened(plain, start, end) and plain[next_start].isalnum()
+        )
+    return plain[end - 1] in _CLOSERS and _reports(plain, end, next_start)
+
+
 def _ends_shortened(plain: str, start: int, end: int) -> bool:
     """Whether the last word of what ends there is short for what stands before a name or a number."""
     return plain.endswith(_ABBREVIATIONS_INSIDE, start, end) or plain[start:end] in _ABBREVIATIONS
@@ -263,16 +282,15 @@ def _reports(plain: str, quoted: int, start: int) -> bool:
     return plain[start] in "이라하" and _QUOTATIVE.match(plain, start) is not None
 
 
-def _segment(language: str, window: str) -> list[str]:
+def _segment(language: str, window: str, *, thai: bool) -> list[str]:
     """Pieces that concatenate to the window: promised by sentencex for one paragraph, and checked."""
     pieces: list[str] = sentencex.segment(language, window)
     if "".join(pieces) != window:
         pieces = [window]
-    if not window.isascii():
-        if "。" in window or "｡" in window:
-            pieces = [part for piece in pieces for part in _MISSED.split(piece)]
-        if _THAI.search(window):
-            pieces = [part for piece in pieces for part in _clauses(piece)]
+    if "。" in window or "｡" in window:
+        pieces = [part for piece in pieces for part in _MISSED.split(piece)]
+    if thai:
+        pieces = [part for piece in pieces for part in _clauses(piece)]
     return pieces
 
 

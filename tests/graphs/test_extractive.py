@@ -9,9 +9,10 @@ from graphs.models.extractive import BatchIndex, Sentence
 from graphs.models.features import centrality
 from graphs.models.kinds import APPARATUS, PROSE, SHORT, WORDLESS, Sentences, kinds
 from graphs.models.matrix import inverse_frequency, weigh
-from graphs.models.reading import Reading, read
+from graphs.models.reading import Reading
 from graphs.text.sentences import split_sentences
 from graphs.text.words import count_words, simplified, terms
+from tests.graphs.readings import read
 
 BRIDGE = """# The river bridge
 
@@ -390,7 +391,7 @@ def test_sentences_of_navigation_and_copyright_are_no_prose() -> None:
     assert found == [*[APPARATUS] * 4, PROSE, APPARATUS, APPARATUS, APPARATUS, PROSE]
 
 
-@given(st.lists(st.text(), max_size=5))
+@given(st.lists(st.text(), min_size=1, max_size=5))
 @settings(deadline=None)
 def test_what_is_read_of_sentences_is_what_their_own_words_are(texts: list[str]) -> None:
     reading = read(texts)
@@ -429,7 +430,8 @@ def test_simplified_text_has_the_same_terms_and_words_at_the_same_places(words: 
 
 def test_more_terms_than_are_told_apart_share_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("graphs.models.reading.MOST_TERMS", 8)
-    monkeypatch.setattr("graphs.models.reading.REMEMBERED_FORMS", 4)
+    monkeypatch.setattr("graphs.models.reading.MOST_CHARACTERS", 40)
+    monkeypatch.setattr("graphs.text.passages.PASSAGE_CHARACTERS", 100)
     texts = [f"word{number} other{number} thing{number}" for number in range(50)]
     reading = read(texts)
     assert reading.counts.width == 8

@@ -4,7 +4,7 @@ import numpy as np
 
 from graphs.models.matrix import inverse_frequency, weigh
 from graphs.models.picking import Balance, Picker, Terms, best_of_each
-from graphs.models.reading import read
+from tests.graphs.readings import read
 
 TEXTS = ["red fox runs", "red fox runs", "blue whale swims", "grey wolf waits"]
 

@@ -6,11 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphs.models.matrix import scale
-from graphs.models.reading import read
-from graphs.text.forms import forms_of
-from graphs.text.lengths import FEW, count_all, pieces
+from graphs.models.vocabulary import Vocabulary, shared
+from graphs.text.forms import LONGEST, forms_of
+from graphs.text.lengths import FEW, count_all
 from graphs.text.pairs import key_of, pairs_of
-from graphs.text.words import fold, terms, word_forms
+from graphs.text.passages import Passage, passages
+from graphs.text.words import count_words, fold, terms, word_forms
+from tests.graphs.readings import read
 
 ASCII = st.text(st.characters(max_codepoint=127), max_size=40)
 MIXED = st.text(
@@ -27,18 +29,53 @@ def test_words_counted_at_once_are_those_counted_one_by_one(texts: list[str]) ->
 
 
 @given(
-    st.lists(ASCII, min_size=1, max_size=6),
-    st.lists(st.sampled_from(["antidisestablishment", "a", "ab" * 4]), max_size=9),
+    st.lists(st.sampled_from(["antidisestablishmentarian", "12345678", "e.g.", "a...b", "1,200", "--", "x"]) | ASCII)
 )
 @settings(deadline=None)
-def test_each_word_is_found_once_and_stands_where_it_stood(texts: list[str], words: list[str]) -> None:
-    texts = [*texts, " ".join(words)]
-    found = forms_of(texts)
-    assert len(set(found.distinct)) == len(found.distinct)
-    assert [found.distinct[word] for word in found.words.tolist()] == word_forms(texts, ascii=True)
+def test_the_words_of_a_text_are_told_without_the_signs_around_them(words: list[str]) -> None:
+    text = " ".join(words).replace("\0", " ")
+    found = forms_of(text)
+    bare = [word.strip(".,'") for word in word_forms([text], ascii=True)]
+    assert found.spelt(np.arange(len(found.starts))) == [word for word in bare if word]
+    assert int(found.opens.sum()) == count_words(text)
 
 
-@given(st.lists(MIXED, max_size=6))
+@given(st.lists(st.text("abc", min_size=1, max_size=LONGEST + 2), min_size=1), st.booleans())
+@settings(deadline=None)
+def test_equal_words_and_no_others_have_the_same_number(words: list[str], again: bool) -> None:
+    vocabulary = Vocabulary()
+    numbers = [vocabulary.numbers_of_forms(forms_of(" ".join(words))).tolist() for _ in range(1 + again)]
+    assert numbers[-1] == numbers[0]
+    assert len(set(zip(words, numbers[0], strict=True))) == len(set(words)) == len(set(numbers[0]))
+
+
+def test_words_that_fall_into_one_slot_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("graphs.models.vocabulary._SCATTER", np.uint64(0))
+    vocabulary = Vocabulary()
+    forms = forms_of(" ".join(f"word{number}" for number in range(100)))
+    assert len(set(vocabulary.numbers_of_forms(forms).tolist())) == 100
+    assert vocabulary.numbers_of_forms(forms).tolist() == vocabulary.numbers_of_forms(forms).tolist()
+
+
+@given(st.lists(MIXED, min_size=1, max_size=6), st.booleans())
+@settings(deadline=None)
+def test_passages_hold_the_sentences_of_the_documents_parted_by_white_space(texts: list[str], touching: bool) -> None:
+    between = "" if touching else "\n"
+    lengths = np.array([len(text) for text in texts], np.int64)
+    starts = np.cumsum(lengths + len(between)) - lengths - len(between)
+    document = Passage(between.join(texts), starts, starts + lengths)
+    for characters in (10, 1000):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("graphs.text.passages.PASSAGE_CHARACTERS", characters)
+            found = list(passages([document, document]))
+        rows = [passage.sentences(np.arange(len(passage.starts))) for passage in found]
+        assert [sentence for own in rows for sentence in own] == texts * 2
+        for passage in found:
+            gaps = zip(passage.ends[:-1].tolist(), passage.starts[1:].tolist(), strict=True)
+            assert all(passage.text[end:start].isspace() for end, start in gaps)
+
+
+@given(st.lists(MIXED, min_size=1, max_size=6))
 @settings(deadline=None)
 def test_the_terms_of_a_batch_are_those_of_its_sentences(texts: list[str]) -> None:
     counts = read(texts).counts
@@ -80,8 +117,7 @@ def test_many_different_characters_are_paired_like_few(monkeypatch: pytest.Monke
 def test_a_batch_of_several_pieces_is_read_like_its_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = [f"The {animal} number {number} 다리를 건넜다." for number in range(30) for animal in ("fox", "wolf")]
     whole = read(texts)
-    monkeypatch.setattr("graphs.text.lengths.PIECE_CHARACTERS", 100)
-    assert len(pieces(texts)) > 5
+    monkeypatch.setattr("graphs.text.passages.PASSAGE_CHARACTERS", 100)
     parts = read(texts)
     assert parts.words.tolist() == whole.words.tolist()
     assert parts.numbers.tolist() == whole.numbers.tolist() == [1] * 60
@@ -95,8 +131,10 @@ def test_what_is_kept_of_words_from_batch_to_batch_is_bounded_and_changes_nothin
 ) -> None:
     texts = [f"okay word{number} e.g. x{number} 2024" for number in range(40)]
     before = read(texts)
-    monkeypatch.setattr("graphs.models.reading.KEPT_FACTS", 5)
+    assert len(shared()) > len(texts)
+    monkeypatch.setattr("graphs.models.reading.KEPT_CHARACTERS", 5)
     after = read(texts)
+    assert len(shared()) == 1
     assert after.counts.columns.tolist() == before.counts.columns.tolist()
     assert after.persons.tolist() == before.persons.tolist() == [1] * 40
 
