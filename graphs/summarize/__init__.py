@@ -5,16 +5,15 @@ from graphs.summarize.bounds import DoesNotFit
 from graphs.summarize.budget import hold_back
 from graphs.summarize.context import CHUNK_TOKENS, Budget, Context, Options, context_of
 from graphs.summarize.cost import PlanCost, plan_cost
+from graphs.summarize.documents import Document, Documents
 from graphs.summarize.facet_results import facet_warnings
 from graphs.summarize.graph import builder, graph
 from graphs.summarize.plan import make_plan
 from graphs.summarize.state import (
     NO_USAGE,
     Coverage,
-    Document,
     DocumentPlan,
     DocumentResult,
-    Documents,
     GroupResult,
     Outcome,
     Output,

@@ -15,7 +15,8 @@ from graphs.models.extractive import BatchIndex, Sentence
 from graphs.models.failures import AnswerCut, AnswerEmpty, AnswerTooLong, NeedsLanguageModel
 from graphs.models.spending import Bill, Bound, Spending
 from graphs.summarize import prompts
-from graphs.summarize.state import Cited, Documents, Result, Step, is_across
+from graphs.summarize.documents import Documents
+from graphs.summarize.state import Cited, Result, Step, is_across
 from graphs.summarize.writing import Pen, Show, Writing
 from graphs.text.sentences import split_sentences
 from graphs.text.tokens import count_messages, token_counter

@@ -8,8 +8,9 @@ from graphs.models.chat import Messages
 from graphs.summarize import prompts
 from graphs.summarize.authors import most_marks
 from graphs.summarize.context import Options
+from graphs.summarize.documents import Document
 from graphs.summarize.facet_plan import most_beyond_map
-from graphs.summarize.state import Document, Step
+from graphs.summarize.state import Step
 from graphs.text.outline import Header
 from graphs.text.tokens import TokenCounter, count_messages
 

@@ -19,7 +19,8 @@ from graphs.models.spending import Bill, Bound, Spending
 from graphs.summarize import prompts
 from graphs.summarize.ahead import HeadStart
 from graphs.summarize.authors import Author, ChatAuthor, ExtractiveAuthor, Payer, show_nobody
-from graphs.summarize.state import Documents, StepReport
+from graphs.summarize.documents import Documents
+from graphs.summarize.state import StepReport
 from graphs.summarize.writing import Show
 
 CHUNK_TOKENS = 3_000  # of a chunk: large enough for context, small enough that a model reads all of it with care

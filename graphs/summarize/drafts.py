@@ -8,8 +8,9 @@ from graphs.evidence.citations import Place
 from graphs.evidence.marks import marks_by_sentence, read_marks
 from graphs.evidence.support import Support
 from graphs.models.calls import Answer
+from graphs.summarize.documents import Documents
 from graphs.summarize.prompts import says_none
-from graphs.summarize.state import Documents, Result, Step, is_across
+from graphs.summarize.state import Result, Step, is_across
 from graphs.text.sentences import split_sentences
 from graphs.text.words import count_words
 

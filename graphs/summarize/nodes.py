@@ -16,11 +16,11 @@ from graphs.models.failures import CallFailed
 from graphs.summarize.asking import answer_step, result_of
 from graphs.summarize.budget import check_budget, hold_back
 from graphs.summarize.context import Context
+from graphs.summarize.documents import Document
 from graphs.summarize.plan import Begin, begin_nothing, make_plan
 from graphs.summarize.prompts import says_nothing_relevant
 from graphs.summarize.state import (
     NO_USAGE,
-    Document,
     Failure,
     InputDocument,
     Plan,

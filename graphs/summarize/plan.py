@@ -7,37 +7,22 @@ What it fixes for one document hangs on no other, so the calls that read it may 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from itertools import count
-from typing import NamedTuple
 
 from graphs.models.catalog import ModelFacts
-from graphs.summarize.authors import most_marks
-from graphs.summarize.bounds import (
-    LEAST_MATERIAL_TOKENS,
-    MANY_WORDS,
-    PARTIAL_WORDS,
-    Bounds,
-    DoesNotFit,
-    answer_limit,
-)
+from graphs.summarize.bounds import PARTIAL_WORDS, Bounds, answer_limit
 from graphs.summarize.context import Budget, Options
+from graphs.summarize.documents import Document, Documents
 from graphs.summarize.facet_plan import facet_plans, wanted_summaries
 from graphs.summarize.grouping import ContentGroups, balanced, digest_of, sources_of
+from graphs.summarize.reading import Beside, Reader, Reading
 from graphs.summarize.sending import levels_of, sections_of
-from graphs.summarize.state import Document, DocumentPlan, Documents, GroupPlan, Plan, Step
-from graphs.text.chunking import Chunk, chunk_document, text_span
-from graphs.text.language import detect_language
-from graphs.text.outline import Header
+from graphs.summarize.state import DocumentPlan, GroupPlan, Plan, Step
+from graphs.text.chunking import Chunk
 from graphs.text.tokens import token_counter
-from graphs.text.topics import Features, features_of
-from graphs.text.words import count_words
 
 MOST_NUMBERS = 0.6  # of a chunk's tokens, that its sentences' numbers may add; else they get none
 TOPIC_DOCUMENTS = 8  # from so many on they are merged by topic
 VERBATIM_WORDS = 30  # a document of so few is its own summary
-WHOLE_CHUNKS = (
-    4  # a document of up to so many chunks is read whole, if the window allows: merging costs more than it brings
-)
-
 
 Begin = Callable[[Sequence[Step]], None]
 
@@ -57,24 +42,6 @@ def make_plan(
     return _Planner(Bounds(options, facts, token_counter(facts.name)), chunk_tokens, begin).plan(documents)
 
 
-class _Beside(NamedTuple):
-    """Tokens that a prompt spends on a chunk beside its text and its document, at most."""
-
-    section: int  # its headings
-    numbers: int  # of its sentences
-
-
-class _Read(NamedTuple):
-    """What reading a document tells its plan."""
-
-    language: str  # its own
-    chunks: list[Chunk]
-    words: list[int]  # of each chunk
-    beside: list[_Beside]  # each chunk's text
-    digest: int  # of title and text
-    features: Features  # that tell its topic
-
-
 class _Planner:
     def __init__(self, bounds: Bounds, chunk_tokens: int, begin: Begin) -> None:
         self.bounds = bounds
@@ -85,10 +52,11 @@ class _Planner:
         self.steps: dict[str, Step] = {}
 
     def plan(self, documents: Documents) -> Plan:
-        pieces: list[tuple[Document, _Read]] = []
+        pieces: list[tuple[Document, Reading]] = []
         planned: list[DocumentPlan] = []
+        reader = Reader(documents, self.bounds, self.chunk_tokens)
         for position, document in enumerate(documents):
-            pieces.append((document, self._read(document, documents)))
+            pieces.append((document, reader.read(document)))
             planned.append(self._document(position, *pieces[-1]))
             self._begin(planned)
         final, variants, groups = "", [], []
@@ -141,60 +109,9 @@ class _Planner:
             most_tokens=(self.bounds.prompt_tokens, self.bounds.answer_tokens),
         )
 
-    # ---------------------------------------------------------------- reading
-
-    def _read(self, document: Document, documents: Documents) -> _Read:
-        language = detect_language(document.text)
-        header = documents.header(document.id, is_long=True)
-        self.bounds.take_in(document, header)
-        chunks = self._chunks(document, documents, self.bounds.language(language))
-        return _Read(
-            language,
-            chunks,
-            [count_words(document.text[chunk.start : chunk.end]) for chunk in chunks],
-            [self._beside(document, documents, header, chunk) for chunk in chunks],
-            digest_of(f"{document.title}\n{document.text}"),
-            features_of(document.text),
-        )
-
-    def _chunks(self, document: Document, documents: Documents, wanted: str) -> list[Chunk]:
-        beside = self.bounds.headers[document.id] + self.bounds.so_far_tokens(document.id)
-        material = self.bounds.material(wanted, beside, self.bounds.reading) - self.bounds.beyond_map(wanted)
-        if material < LEAST_MATERIAL_TOKENS:
-            raise DoesNotFit(f"The window of {self.facts.name} is too small for the facets and their categories.")
-        room = min(self.bounds.room, material)
-        limit = min(self.chunk_tokens, room)
-        if self.options.strategy == "single":
-            return self._whole(document, room)
-        whole = min(room, WHOLE_CHUNKS * limit) if self.options.strategy == "auto" else limit
-        return chunk_document(
-            document.text,
-            self.bounds.tokens,
-            limit,
-            lambda _: documents.all_sentences(document.id).spans(),
-            whole_tokens=whole,
-        )
-
-    def _whole(self, document: Document, room: int) -> list[Chunk]:
-        """Return a document as one chunk. Raises `DoesNotFit`."""
-        start, end = text_span(document.text)
-        (tokens,) = self.bounds.tokens.count([document.text[start:end]])
-        if tokens > room:
-            raise DoesNotFit(f"{document.title!r} has {tokens:,} tokens; one call of {self.facts.name} takes {room:,}.")
-        return [Chunk(start, end, tokens)] if end else []
-
-    def _beside(self, document: Document, documents: Documents, header: Header, chunk: Chunk) -> _Beside:
-        if self.facts.provider == "embedded":  # it has no prompts
-            return _Beside(0, 0)
-        sentences = documents.count_sentences(document.id, chunk.start, chunk.end)
-        highest = sentences + most_marks(self.bounds.target(MANY_WORDS))
-        shown = [f"\nSection: {header.outline.path(chunk.start)}", f" [{highest}]"]
-        section, number = self.bounds.tokens.count(shown)
-        return _Beside(section, sentences * (number + 1))
-
     # ---------------------------------------------------------------- a document
 
-    def _document(self, position: int, document: Document, read: _Read) -> DocumentPlan:
+    def _document(self, position: int, document: Document, read: Reading) -> DocumentPlan:
         """Plan one document: the calls that read it and the merges up to its summary."""
         source_words = sum(read.words)
         target = self.bounds.target(source_words)
@@ -241,7 +158,7 @@ class _Planner:
             top=top["id"] if top else "",
         )
 
-    def _is_verbatim(self, read: _Read, wanted: str) -> bool:
+    def _is_verbatim(self, read: Reading, wanted: str) -> bool:
         """Tell whether a document is so short that it is its own summary, if it need not be translated or judged."""
         short = len(read.chunks) == 1 and sum(read.words) <= VERBATIM_WORDS
         return short and wanted == read.language and self.options.focus is None
@@ -257,7 +174,7 @@ class _Planner:
         words: int,
         source_words: int,
         language: str,
-        beside: _Beside,
+        beside: Beside,
     ) -> Step:
         """Plan the call that reads a chunk."""
         prompt_tokens = self.bounds.overhead(language, self.bounds.reading) + self.bounds.headers[document.id]
@@ -290,7 +207,7 @@ class _Planner:
     # ---------------------------------------------------------------- merges
 
     def _groups(
-        self, labels: Mapping[str, str], planned: Sequence[DocumentPlan], read: Mapping[str, _Read]
+        self, labels: Mapping[str, str], planned: Sequence[DocumentPlan], read: Mapping[str, Reading]
     ) -> list[GroupPlan]:
         """Plan the summary of each group of documents, as of a batch. Where all text is in one group there are none:
         that summary is the batch's.
@@ -315,7 +232,7 @@ class _Planner:
     def _merge_across(
         self,
         planned: Sequence[DocumentPlan],
-        read: Mapping[str, _Read],
+        read: Mapping[str, Reading],
         prefix: str,
         groups: Sequence[GroupPlan] = (),
     ) -> Step | None:

@@ -18,8 +18,9 @@ from graphs.models.failures import CallFailed
 from graphs.summarize.asking import all_of
 from graphs.summarize.checking import Checked, Statement, check, rewrite
 from graphs.summarize.context import Context
+from graphs.summarize.documents import Document
 from graphs.summarize.drafts import MOST_CITATIONS, Draft, DraftSentence
-from graphs.summarize.state import NO_USAGE, Document, State, Usage, add_usage
+from graphs.summarize.state import NO_USAGE, State, Usage, add_usage
 from graphs.summarize.written import Tally
 from graphs.text.language import primary
 

@@ -17,10 +17,11 @@ from graphs.summarize.authors import ChatAuthor, Payer
 from graphs.summarize.bounds import FAN_IN, DoesNotFit
 from graphs.summarize.context import SECTION_STEPS, Options
 from graphs.summarize.cost import plan_cost
+from graphs.summarize.documents import Document, Documents
 from graphs.summarize.grouping import sources_of
 from graphs.summarize.plan import make_plan
 from graphs.summarize.prompts import Style
-from graphs.summarize.state import Cited, Document, Documents, Plan, Step
+from graphs.summarize.state import Cited, Plan, Step
 from graphs.summarize.written import Written
 from graphs.text.language import detect_language
 from graphs.text.sentences import split_sentences
