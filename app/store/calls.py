@@ -10,7 +10,7 @@ from sqlalchemy import JSON, LargeBinary, Row, Select, String, bindparam, cast, 
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import OperationalError, SQLAlchemyError, StatementError
 
-from app.store.database import GROUP_SECONDS, UNSTORABLE, Database
+from app.store.database import UNSTORABLE, Database, group_seconds
 from app.store.models import CallRow, EventRow, Run, Status, now
 from graphs.models import Answer, AnswerMalformed, Call, LedgerUnavailable
 
@@ -68,8 +68,8 @@ class CallStore:
         loop = asyncio.get_running_loop()
         while self._asked:
             await asyncio.sleep(self._find_at - loop.time())  # at least one turn of the loop, to let others join
-            self._find_at = loop.time() + GROUP_SECONDS
             asked, self._asked = self._asked, []
+            self._find_at = loop.time() + group_seconds(len(asked))
             wanted = {key for keys, _ in asked for key in keys}
             try:
                 rows = await self._database.fetch(self._query, {"keys": json.dumps(list(wanted))})

@@ -25,7 +25,9 @@ from sqlalchemy import Engine, Executable, Row, Select, create_engine, event, ma
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
-GROUP_SECONDS = 0.02  # between the beginnings of two shared transactions, or queries, at least
+GROUP_SECONDS = 0.04  # between the beginnings of two shared transactions, or queries, at least
+SMALL_GROUP_SECONDS = 0.01  # likewise where the first of them had few to share it: somebody waits for each
+SMALL_GROUP = 8
 READERS = 4  # connections of sessions that read
 FETCHERS = 2  # threads, each with a connection, for single queries
 BUSY_SECONDS = 30.0  # how long a statement waits for another process that holds the write lock
@@ -148,8 +150,8 @@ class Database:
         try:
             while self._waiting:
                 await asyncio.sleep(self._flush_at - loop.time())  # at least one turn of the loop, to let others join
-                self._flush_at = loop.time() + GROUP_SECONDS
                 writes, self._waiting = self._waiting, []
+                self._flush_at = loop.time() + group_seconds(len(writes))
                 if await self._commit(writes) or len(writes) == 1:
                     continue
                 # One bad row spoils the transaction that it shares; it must not spoil the others' writes.
@@ -179,6 +181,11 @@ class Database:
         with self._grouping.begin() as connection:
             for statement, rows in groups:
                 connection.execute(statement, rows)
+
+
+def group_seconds(size: int) -> float:
+    """Return how long after a shared transaction, or query, of so many the next one may begin."""
+    return GROUP_SECONDS if size > SMALL_GROUP else SMALL_GROUP_SECONDS
 
 
 def to_json(value: object) -> str:
