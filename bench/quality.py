@@ -1,6 +1,6 @@
 """How good the sentences are that the embedded model chooses: beside the simplest ways, the classic ones and a bound.
 
-    python -m bench.quality --data DIR [--only SET ...] [--sentences 600] [--references 1]
+    python -m bench.quality --data DIR [--only SET ...] [--sentences 1000] [--references 1]
 
 DIR holds sets as `NAME.jsonl`, a batch a line: `{"id": …, "documents": [{"text": …}], "references": ["…"]}`. Every
 contender chooses from the same sentences, with the same number of words. Half of the items, by the hash of their ids,
@@ -51,7 +51,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure the embedded model on documents with references.")
     parser.add_argument("--data", type=Path, required=True, help="folder of NAME.jsonl")
     parser.add_argument("--only", nargs="*", default=[], help="names of sets")
-    parser.add_argument("--sentences", type=int, default=600, help="sumy is left out where a batch has more")
+    parser.add_argument("--sentences", type=int, default=1000, help="sumy is left out where a batch has more")
     parser.add_argument("--references", type=int, default=1, help="how many of each item's count, at most")
     options = parser.parse_args()
     contenders = {**CONTENDERS, **classics(options.sentences)}
