@@ -58,7 +58,7 @@ def at_random(item: Item) -> list[list[int]]:
 def oracle(item: Item) -> list[list[int]]:
     """The sentences that share most with the reference, chosen one by one by (ROUGE-1 + ROUGE-2) / 2: a bound."""
     units = [_units(rouge_tokens(sentence.text)) for sentence in item.sentences]
-    wanted = _units(rouge_tokens(item.reference))
+    wanted = _units(rouge_tokens(item.references[0]))
     have: tuple[Counter[object], Counter[object]] = (Counter(), Counter())
     chosen: list[int] = []
     used, limit, best = 0, int(item.budget * (1 + OVERRUN)), 0.0

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
+from statistics import fmean
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ class Figures(NamedTuple):
     """What is measured of one selection; shares from 0 to 1."""
 
     one: float
-    """F1 of ROUGE-1, -2 and -L against the first reference."""
+    """F1 of ROUGE-1, -2 and -L, the mean over the references."""
     two: float
     longest: float
     terms: float
@@ -44,14 +45,14 @@ def measure(item: Item, selections: Sequence[Sequence[int]]) -> Figures | None:
 def _measure(item: Item, selection: Sequence[int]) -> Figures:
     text = " ".join(item.sentences[place].text for place in selection)
     tokens = rouge_tokens(text)
-    shared = rouge_of(tokens, rouge_tokens(item.reference))
+    shared = [rouge_of(tokens, rouge_tokens(reference)) for reference in item.references]
     counts = Counter(term for whole in item.texts for term in terms(whole) if not term.isdigit())
     top = [term for term, _ in counts.most_common(TOP_TERMS)]
     pairs = list(pairwise(tokens))
     return Figures(
-        one=shared.one.f1,
-        two=shared.two.f1,
-        longest=shared.longest.f1,
+        one=fmean(rouge.one.f1 for rouge in shared),
+        two=fmean(rouge.two.f1 for rouge in shared),
+        longest=fmean(rouge.longest.f1 for rouge in shared),
         terms=len(set(top) & set(terms(text))) / max(1, len(top)),
         repeated=1 - len(set(pairs)) / max(1, len(pairs)),
         length=sum(item.sentences[place].words for place in selection) / item.budget,

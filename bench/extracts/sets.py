@@ -25,6 +25,22 @@ BUDGETS = {
     "ko_scinews": 90,
     "ko_dacon_news": 40,
 }
+# Sets whose documents are of one kind: a set that is not named here is a kind of its own.
+GENRES = {
+    "cnndm_summeval": "single news",
+    "newsroom": "single news",
+    "xsum": "single news",
+    "ko_dacon_news": "single news",
+    "ko_scinews": "science news",
+    "multi_news": "several news",
+    "gov_report": "reports",
+    "aclsum": "papers",
+    "pubmed_papers": "papers",
+    "squality_stories": "stories",
+    "qmsum_meetings": "conversations",
+    "ko_dialogue": "conversations",
+    "hotel_reviews": "reviews",
+}
 OVERRUN = 0.15  # of the budget, for every contender
 
 
@@ -42,7 +58,8 @@ class Item(NamedTuple):
 
     id: str
     texts: list[str]
-    reference: str
+    references: list[str]
+    """What the selection is measured by, the mean over them; the oracle looks at the first."""
     budget: int
     sentences: list[Sentence]
     """All sentences that a summary may take, in source order: prose, without headings, tables and fragments."""
@@ -52,8 +69,8 @@ class Item(NamedTuple):
     """Whether it was left out of the search for weights; it was looked at when variants were compared."""
 
 
-def read_sets(folder: Path, only: list[str]) -> Iterator[tuple[str, list[Item]]]:
-    """Yield each set that has references: its name and its items."""
+def read_sets(folder: Path, only: list[str], most_references: int = 1) -> Iterator[tuple[str, list[Item]]]:
+    """Yield each set that has references: its name and its items, each with the first references it has."""
     for path in sorted(folder.glob("*.jsonl")):
         if only and path.stem not in only:
             continue
@@ -62,7 +79,7 @@ def read_sets(folder: Path, only: list[str]) -> Iterator[tuple[str, list[Item]]]
         if rows:
             mean = sum(count_words(row["references"][0]) for row in rows) / len(rows)
             budget = BUDGETS.get(path.stem, max(10, round(mean / 5) * 5))
-            yield path.stem, [_item(row, budget) for row in rows]
+            yield path.stem, [_item(row, budget, most_references) for row in rows]
 
 
 def is_held_out(id: str) -> bool:
@@ -79,7 +96,7 @@ def _texts(row: dict[str, list[dict[str, str]]]) -> list[str]:
     return [document["text"] for document in row["documents"]]
 
 
-def _item(row: dict[str, list[dict[str, str]]], budget: int) -> Item:
+def _item(row: dict[str, list[dict[str, str]]], budget: int, most_references: int) -> Item:
     texts = _texts(row)
     index = BatchIndex.build(batch(texts))
     sentences, numbers = [], []
@@ -89,5 +106,5 @@ def _item(row: dict[str, list[dict[str, str]]], budget: int) -> Item:
             sentence = " ".join(text[start:end].split())
             sentences.append(Sentence(document, place, sentence, count_words(sentence)))
             numbers.append(number)
-    id, reference = str(row["id"]), str(row["references"][0])
-    return Item(id, texts, reference, budget, sentences, numbers, is_held_out(id))
+    id, references = str(row["id"]), [str(text) for text in row["references"][:most_references]]
+    return Item(id, texts, references, budget, sentences, numbers, is_held_out(id))

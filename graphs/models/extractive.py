@@ -14,12 +14,13 @@ from graphs.models.kinds import PROSE, SHORT, WORDLESS, Sentences, kinds
 from graphs.models.matrix import Values, inverse_frequency, weigh
 from graphs.models.picking import MOST_CANDIDATES, Balance, Picker, Terms, best_of_each
 from graphs.models.reading import Reading, read
+from graphs.models.wording import wording
 from graphs.text.arrays import Numbers
 from graphs.text.lengths import pieces
 from graphs.text.passages import Passage, passages
 from graphs.text.sentences import sentence_spans
 
-VERSION = "extractive-7"
+VERSION = "extractive-8"
 """Part of every digest: change it with anything that changes a score."""
 
 OVERRUN = 0.15
@@ -96,7 +97,7 @@ class BatchIndex:
             for document, weights in zip(documents_read, self._genres, strict=True)
             if is_long_talk(weights, len(document.starts))
         }
-        self._score(reading, sizes)
+        self._score(documents_read, reading, sizes)
 
     @classmethod
     def build(cls, documents: Iterable[tuple[str, str]], *, focus: str | None = None) -> Self:
@@ -223,7 +224,7 @@ class BatchIndex:
         judged[few[self._owners] & (judged == SHORT)] = PROSE
         return judged
 
-    def _score(self, reading: Reading, sizes: Numbers) -> None:
+    def _score(self, documents: Sequence[_Document], reading: Reading, sizes: Numbers) -> None:
         """Score every sentence within its document (`_own`) and across the batch (`_across`), each from 0 to 1."""
         height = len(self._starts)
         weighed = weigh(reading.counts, inverse_frequency(reading.counts.head(height)))
@@ -250,6 +251,9 @@ class BatchIndex:
         if several and together > 0.0:
             features = measure(tfidf, reading, asked, prose=prose, by_overlap=by_overlap)
             features = features._replace(agreement=agreement(counts, apart))
+            if self._genre.wording:
+                texts = [text for document in documents for text in document.sentences()]
+                features = features._replace(wording=wording(texts, prose))
             across = np.broadcast_to(np.array(self._genre, dtype=np.float64), own.shape)
             self._across = mix(features, index, across, prose=prose, groups=np.zeros_like(self._owners))
 

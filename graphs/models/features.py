@@ -11,7 +11,7 @@ from graphs.text.arrays import Numbers
 
 FOCUS = 4.0  # how much resemblance to the focus counts beside features that each reach 0.5 to 2
 _MOST_NUMBERS = 3
-_WEIGHED = ("lexrank", "textrank", "frequency", "agreement", "persons", "numbers", "cues")  # by the genre
+_WEIGHED = ("lexrank", "textrank", "frequency", "wording", "agreement", "persons", "numbers", "cues")  # by the genre
 
 
 class Features(NamedTuple):
@@ -20,6 +20,7 @@ class Features(NamedTuple):
     lexrank: Values
     textrank: Values
     frequency: Values
+    wording: Values
     agreement: Values
     persons: Values
     numbers: Values
@@ -70,7 +71,7 @@ def likeness(tfidf: Matrix, apart: Matrix, prose: Values, groups: Numbers, size:
 def measure(tfidf: Matrix, reading: Reading, asked: Values, *, prose: Values, by_overlap: bool) -> Features:
     """The features of all sentences; those within groups, if rows of different groups share no columns.
 
-    `textrank` is 0 unless it is asked for by `by_overlap`.
+    `textrank` is 0 unless it is asked for by `by_overlap`, `wording` and `agreement` are.
     """
     counts = reading.counts
     words = np.maximum(reading.words, 1)
@@ -78,6 +79,7 @@ def measure(tfidf: Matrix, reading: Reading, asked: Values, *, prose: Values, by
         lexrank=centrality(tfidf, prose),
         textrank=centrality(overlap(counts), prose) if by_overlap else np.zeros(counts.height),
         frequency=frequency(counts, prose),
+        wording=np.zeros(counts.height),
         agreement=np.zeros(counts.height),
         persons=reading.persons / words,
         numbers=np.minimum(reading.numbers, _MOST_NUMBERS).astype(np.float64),

@@ -11,8 +11,8 @@ from typing import NamedTuple
 from graphs.text.arrays import Numbers
 from graphs.text.characters import ALNUM, DIGIT, HANGUL, SPACELESS, classes_of
 
-# "Anna:", "Right Hon. Ann Lee:", "The Chair (Mr. Ben Kim, Lib.):", but no sentence that comes to a colon.
-_SPEAKER = re.compile(r"(?:[^\n:.!?(]|[A-Z][a-z]{0,3}\.|\([^\n:]{1,80}\)){1,40}:[ \t]")
+# "Anna:", "Right Hon. Ann Lee:", "The Chair (Mr. Ben Kim, Lib.):", "主席：", but no sentence that comes to a colon.
+_SPEAKER = re.compile(r"(?:[^\n:.!?(]|[A-Z][a-z]{0,3}\.|\([^\n:]{1,80}\)){1,40}?(?::[ \t]|：)")
 _QUOTE = re.compile('["“”«»「『]')
 
 _SAMPLE_CHARACTERS = 5_000  # of which is told whether a text is dense
@@ -39,6 +39,8 @@ class Weights(NamedTuple):
     """The same by the number of shared terms, which favours long sentences."""
     frequency: float = 0.4
     """How often its terms come in the whole text, in the mean: what it says is what the text is about."""
+    wording: float = 0.0
+    """The same of all its words, small ones too: it is put as plainly as many put it. Across documents alone."""
     agreement: float = 0.0
     """How many other documents have its terms."""
     position: float = 0.0
@@ -76,7 +78,7 @@ DENSE_ARTICLE = Weights(
 NARRATIVE = Weights(least_words=10, spread=True)
 DIALOGUE = Weights(position=0.6, persons=-1.0, least_words=16)
 MULTI = Weights(lexrank=0.3, agreement=0.5, position=0.9, persons=-0.3, numbers=-0.3, cues=0.3, redundancy=0.8)
-REVIEWS = Weights(lexrank=0.3, frequency=0.7, position=0.1, persons=-0.6, redundancy=0.2, novelty=0.4)
+REVIEWS = Weights(lexrank=0.3, frequency=0.7, wording=1.2, position=0.1, persons=-0.6, redundancy=0.2, novelty=0.4)
 
 
 class Look(NamedTuple):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from graphs.text.arrays import Flags, Numbers
-from graphs.text.characters import Codes, codes_of
+from graphs.text.characters import ALNUM, HANGUL, SPACELESS, Classes, Codes, classes_of, codes_of
 
 PROSE, SHORT, APPARATUS, WORDLESS = range(4)
 """Kinds of sentence, best first: a summary takes a worse kind only from a span that holds no better one."""
@@ -56,6 +56,12 @@ _EMPHASISED = re.compile(r"([*_]{1,3})[^*_]+(?<![.!?。！？*_\s])\1")  # a cap
 _SIGNS = ("=>", "==", "()", "</", "{{", "}}", "|", "\t", " › ", " » ", "·", " > ", "....", ". . . .", "……", "©")
 _REFERENCES_WORDS = 4
 
+# How a Korean sentence ends that is one: with a verb, an adjective, or a noun made of one. A caption or a headline may
+# have a full stop, and ends with a name or a thing.
+_PREDICATES = np.array(sorted(map(ord, "다요까죠네자라오지음함됨임")))
+_TAIL = 4  # characters of a sentence among which the last letter is
+_WHOLE_SHARE = 0.5  # of the words of a document's prose in that script: notes are written without
+
 _PLAIN_END, _CLOSER, _ODD_START, _COLON, _REFERENCES_START = 1, 2, 4, 8, 16
 _TABLE = np.zeros(1 << 16, np.uint8)
 """What a character may mean at the start or the end of a sentence, by its code; rarer ones mean nothing."""
@@ -97,7 +103,8 @@ def kinds(sentences: Sentences) -> Numbers:
     marked = _marked(text, starts, ends)
     references = _in_references(sentences, signs)
     found[references & (words > 0)] = APPARATUS
-    found[(found == PROSE) & _announces(text, starts, ends, signs)] = SHORT
+    unlike = _is_unlike_whole(sentences, found == PROSE, signs)
+    found[(found == PROSE) & (_announces(text, starts, ends, signs) | unlike)] = SHORT
     short = words < 2 * least_words
     plain = signs.end_plainly(ends) & ~signs.at(starts, _ODD_START)
     plain &= (ends - starts > _LONGEST_MARKER) & ~suspects & ~marked
@@ -144,6 +151,36 @@ def _announces(text: str, starts: Numbers, ends: Numbers, signs: _Signs) -> Flag
                 announcing[row] = True
             place = text.find(phrase, place + len(phrase))
     return announcing
+
+
+def _is_unlike_whole(sentences: Sentences, prose: Flags, signs: _Signs) -> Flags:
+    """Whether each ends like a caption, a headline or an item, in a document whose prose is in whole sentences.
+
+    In Korean, Japanese and Chinese that is no full stop where most have one; in Korean also a name or a thing where
+    most end with a verb.
+    """
+    text, starts, ends, documents, words, *_ = sentences
+    unlike = np.zeros(len(starts), np.bool_)
+    if text.isascii() or not len(starts):
+        return unlike
+    codes = signs.codes
+    last = np.zeros(len(starts), codes.dtype)
+    for back in range(_TAIL, 0, -1):  # the one nearest to the end is written last
+        code = codes[np.maximum(ends - back, starts)]
+        is_letter = (_classes_of(code) & (ALNUM | SPACELESS)) > 0
+        last[is_letter] = code[is_letter]
+    script = _classes_of(last)
+    korean, dense = (script & HANGUL) > 0, (script & (HANGUL | SPACELESS)) > 0
+    size = int(documents[-1]) + 1
+    for own, whole in ((korean, np.isin(last, _PREDICATES)), (dense, last != codes[ends - 1])):
+        count = words * (own & prose)
+        mostly = np.bincount(documents, count * whole, size) > _WHOLE_SHARE * np.bincount(documents, count, size)
+        unlike |= own & ~whole & mostly[documents]
+    return unlike
+
+
+def _classes_of(codes: Codes) -> Classes:
+    return classes_of(codes.tobytes().decode("utf-32-le", "surrogatepass"))
 
 
 def _may_be_headings(text: str, starts: Numbers, ends: Numbers, rows: Numbers, signs: _Signs) -> Flags:

@@ -41,7 +41,7 @@ _ITEM = re.compile(
     r"[-*+•‣◦▪▫●○◎■□◆◇▶▷►※∙·–—][ \t]"
     r"|\(?(?:\d{1,3}|[A-Za-z]|[ivx]{1,4}|[가나다라마바사아자차카타파하])[.)][ \t]"
     r"|\[\d{1,3}\][ \t]"
-    r"|[①-⑳㉠-㉭][ \t]?"
+    r"|[①-⑳㉠-㉭・][ \t]?"
     r"|>[ \t]?"
 )
 _INITIAL = re.compile(r"[A-Z]\. [A-Z]")  # in wrapped prose "George\nH. W. Bush" is one name

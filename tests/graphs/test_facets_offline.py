@@ -188,11 +188,53 @@ def test_english_sentiment_is_told_by_what_is_said(text: str, label: str) -> Non
     assert sentiment(text)[0] == label
 
 
+def test_a_report_is_not_glad_of_the_benefits_nor_sorry_for_the_risks_that_it_names() -> None:
+    benefits = (
+        "The Department pays disability benefits and other benefits. A veteran may be awarded health benefits. The award "
+        "is reviewed every year. The Department supports claims by letter. Operators have a safe and effective system."
+    )
+    risks = (
+        "The Office assesses the risk of flood. A flood of severe risk is reported. The damage of each is recorded, and "
+        "the loss is weighed. Complaints are kept for a year. The emergency plan names the risk of each town."
+    )
+    for text in (benefits, risks):
+        label, score = sentiment(text)
+        assert label == "neutral"
+        assert abs(score) < 0.15
+    assert sentiment(benefits + " It was wonderful. Everybody loved the friendly and helpful people. Great!")[1] > 0.15
+    assert sentiment("I would recommend it.")[0] == "positive"
+
+
 def test_sentiment_is_a_score_from_minus_one_to_one_and_opposites_have_opposite_signs() -> None:
     for text in ("wonderful " * 500, "terrible " * 500, STORY, PAPER, "", "..."):
         assert -1 <= sentiment(text)[1] <= 1
     assert sentiment("It is very good.")[1] > sentiment("It is good.")[1] > sentiment("It is somewhat good.")[1] > 0
     assert sentiment("It is not good.")[1] < 0 < sentiment("It is not bad.")[1]
+
+
+def test_words_that_stand_where_verbs_do_are_no_key_terms() -> None:
+    text = (
+        "The crew will repair the cable bridge. They repair the cable bridge in May, as was announced Wednesday. To learn "
+        "more, visitors can visit the harbour office. The harbour office is open. They learn to visit early."
+    )
+    found = terms_of(text)
+    assert {"cable bridge", "harbour office"} <= set(found)
+    assert not {"repair", "learn", "visit", "wednesday"} & {word.lower() for term in found for word in term.split()}
+
+
+def test_a_word_that_is_a_noun_more_often_than_a_verb_is_a_key_term() -> None:
+    text = "They test the vinegar. The test is cheap. In the test, women come first. A test takes an hour. We test all."
+    assert "test" in terms_of(text)
+
+
+def test_korean_verbs_and_stop_words_with_particles_are_no_key_terms() -> None:
+    text = (
+        "석기를 만드는 원숭이가 있다. 원숭이가 만든 석기를 본다. 석기를 개발한다는 것이 중요하다. 새로운 과제로는 석기가 꼽혔다. "
+        "과제는 석기를 만들 원숭이를 본다. 캐나다는 더욱 넓다. 캐나다를 본다."
+    )
+    found = set(terms_of(text))
+    assert {"석기", "원숭이", "과제", "캐나다"} <= found
+    assert not {"만드", "만들", "만든", "개발한다", "것이", "과제로", "더욱", "새로운"} & found
 
 
 @pytest.mark.parametrize(

@@ -63,8 +63,21 @@ def test_the_bench_prints_every_contender_and_both_halves() -> None:
     command = [sys.executable, "-m", "bench.quality", "--data", str(FIXTURES), "--only", "aclsum", "--sentences", "10"]
     done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    for part in (*choosing.CONTENDERS, "aclsum: 2 items, 2 held out, 65 words", "held out:", "tuned on:"):
+    for part in (*choosing.CONTENDERS, "aclsum: 2 items, 2 held out, 65 words", "held out:", "tuned on:", "\npapers\n"):
         assert part in done.stdout
+
+
+def test_a_selection_is_measured_by_the_mean_over_as_many_references_as_are_asked_for(tmp_path: Path) -> None:
+    documents = [{"text": "The bridge was repaired in the spring. A ferry carried people over the river meanwhile."}]
+    row = {"id": "a", "documents": documents, "references": ["The bridge was repaired.", "Nothing of it."]}
+    (tmp_path / "bridges.jsonl").write_text(json.dumps(row), encoding="utf-8")
+    found = []
+    for most in (1, 2, 9):
+        [(_, [item])] = read_sets(tmp_path, [], most)
+        figures = measure(item, [[0]])
+        assert figures is not None
+        found.append(figures.one)
+    assert found == pytest.approx([8 / 11, 4 / 11, 4 / 11])
 
 
 def test_the_correlation_is_that_of_ranks() -> None:

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 
 _HANGUL = re.compile("[\uac00-\ud7a3]+")
 _EOJEOL = re.compile("[\uac00-\ud7a3]+")
@@ -22,10 +23,12 @@ _AFTER_CONSONANT = (
     "이고",
     "으로서",
     "으로써",
+    "으로는",
+    "으로도",
     "이다",
     "이었다",
 )
-_AFTER_VOWEL = ("는", "를", "가", "와", "로", "나", "라는", "라고", "란", "며", "로서", "로써", "였다")
+_AFTER_VOWEL = ("는", "를", "가", "와", "로", "나", "라는", "라고", "란", "며", "로서", "로써", "로는", "로도", "였다")
 _AFTER_EITHER = (
     *("의", "에", "도", "만", "에서", "에게", "에는", "에도", "에서는", "에서도", "에게는", "까지", "부터", "보다"),
     *("처럼", "마다", "에의", "으로부터", "에게서", "에서의", "으로의", "에만", "이나마", "조차", "뿐", "들", "들은"),
@@ -58,7 +61,7 @@ _SURE = frozenset(
 
 _PARTICLES = sorted({*_AFTER_CONSONANT, *_AFTER_VOWEL, *_AFTER_EITHER}, key=lambda particle: (-len(particle), particle))
 _VERBAL = re.compile(
-    r"(?:(?<!바)다|까|[세어아해에네군지]요|죠|[^사광보재신창금최경원]고|[하되있없않같]며|하여|해서|하지|하게|하면|하는|하던|하기|하고|한다|할|(?<![남북])한|함"
+    r"(?:(?<!바)(?<!캐나)다(?:는|며|고|면)?|만[드든들]|만드는|만들어|가진|열린|나온|받은|높은|낮은|많은|작은|새로운|까|[세어아해에네군지]요|죠|[^사광보재신창금최경원]고|[하되있없않같]며|하여|해서|하지|하게|하면|하는|하던|하기|하고|한다|할|(?<![남북])한|함"
     r"|되어|되는|되지|되면|된다|된|될|됨|있는|없는|있어|없이|않은|않는|않고|같은|같이|위한|위해|대한|대해|따른|따라|통한|통해|관한|인한"
     r"|[왔갔났됐했었았였겠]던|[왔갔났됐했었았였겠]고|[왔갔났됐했었았였겠]지만|지만|면서|려고|도록|으며|는데|은데|니까)$"
 )
@@ -95,6 +98,11 @@ class Stems:
         """Tell whether a word has the ending of a verb, an adjective or a clause."""
         return _VERBAL.search(word) is not None
 
+    @staticmethod
+    def is_inflected(word: str, stems: AbstractSet[str]) -> bool:
+        """Tell whether a word is one of some stems with a particle behind it."""
+        return any(stem in stems for stem, _ in _splits(word))
+
     def _stem(self, word: str) -> str:
         for stem, particle in _splits(word):
             if particle in _SURE or (len(stem) > 1 and len(self._endings.get(stem, ())) > 1):
@@ -112,9 +120,9 @@ def _splits(word: str) -> Iterable[tuple[str, str]]:
 
 def _fits(stem: str, particle: str) -> bool:
     final = (ord(stem[-1]) - 0xAC00) % 28 if "\uac00" <= stem[-1] <= "\ud7a3" else 0
-    if particle in ("로", "로서", "로써"):
+    if particle in ("로", "로서", "로써", "로는", "로도"):
         return final in (0, _RIEUL)
-    if particle in ("으로", "으로서", "으로써", "으로부터", "으로의"):
+    if particle in ("으로", "으로서", "으로써", "으로는", "으로도", "으로부터", "으로의"):
         return final not in (0, _RIEUL)
     if particle in _AFTER_CONSONANT:
         return final != 0

@@ -10,7 +10,7 @@ KOREAN_STOP_WORDS = frozenset(
     결국 오히려 이러한 그러한 이런 그런 저런 이와 그와 같은 있는 없는 하는 되는 있다 없다 하다 되다 아니하다 아니한다
     있으며 있으나 하여야 아니 거나 혹은 라고 위하 대한 관한 의한 필요한 정하는 바에 정한 외에 외의 내의 말이 말은 그들
     그녀 나는 내가 너는 네가 우리는 우리가 여러분 뿐만 만큼 대로 채 듯 사람들 이를 이내 최초 삶의 이에 그에 이는 그는
-    이로 하여금
+    이로 하여금 더욱 빨리 많이 점점 바로 계속 서로 스스로 거의
     """.split()
 )
 HAN_PARTICLES = frozenset(
@@ -39,7 +39,7 @@ WEAK_WORDS = frozenset(
     toward true try turn turned two type types understand upon use used useful uses using usual value various very
     want wanted was way ways week weeks well went whole wide will within without word words work worked would write
     written wrote year years yet zero hundred million billion etc vs per via nothing something anything everything
-    thought http https www html org com doi
+    thought http https www html org com doi ago ahead always around aside away forward never okay thank thanks yeah yes
     """.split()
 )
 """English words that do not begin or end a term."""

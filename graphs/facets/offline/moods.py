@@ -66,6 +66,26 @@ STRONG_NEGATIVE = frozenset(
     unacceptable unbearable vicious worst
     """.split()
 )
+DOUBTFUL = frozenset(
+    """
+    achieve achieved advance advantage agree agreed award awarded balanced benefit beneficial benefits care clear
+    effective efficient fair fine free freedom gain gained gains gift gold growth honor honour improve improved
+    improvement improvements improves improving interesting kind merit modern outstanding popular productive profit
+    profitable progress promise protect recommend recommended recover recovered recovery relief reward right safe safely
+    safety secure solid solution solved stable strength strengthen strong success support supported supportive thank
+    thanks trust trusted useful valuable welcome welcomed well win worth
+    accident accuse accused alarm argue arrest arrested attack attacked ban bankrupt bankruptcy block breach burden cold
+    complaint complaints complicated concern concerned concerns conflict costly crime criminal crisis critical damage
+    damaged damages danger dark dead death debt decay decline declined defect defective deficit delay delayed deny
+    denied difficult difficulty disease dispute doubt drop emergency error errors expensive failure failures fight
+    flood forced fraud grave hard harm heavy ill illegal illness impossible inadequate injured injury lack lacked lacks
+    lie lies lose loses losing loss losses lost miss missed missing oppose opposed penalty poison pollution poor poverty
+    problem problems reject rejected resign risk risks severe sick sink slow storm stress tension unable uncertain
+    unclear victim violence vulnerable war warn warned warning waste weak
+    """.split()
+)
+"""Words of the lists above that also name a plain matter, as in reports: benefits are paid, a risk is assessed."""
+
 NEGATIONS = frozenset(
     """
     no not never none nobody nothing neither nor cannot can't won't don't doesn't didn't isn't aren't wasn't weren't

@@ -1,13 +1,16 @@
 """The sentiment of an English text, by a small lexicon: good words against bad ones, with what stands before them.
 
 A sentence's valence v becomes a score by v / sqrt(v ** 2 + 15), as VADER has it (Hutto & Gilbert, 2014); the score of a
-text is the mean of the sentences that say anything, weighed by how many of all sentences they are.
+text is the mean of the sentences that say anything, weighed by how many of all sentences they are. Words that also name
+a plain matter ("benefits", "risk", "support") count as far as the text has others beside them: a report on benefits is
+not glad of them.
 """
 
 import math
 import re
 
 from graphs.facets.offline.moods import (
+    DOUBTFUL,
     INTENSIFIERS,
     NEGATIONS,
     NEGATIVE,
@@ -33,7 +36,11 @@ _VALENCE = {
 
 def sentiment(text: str) -> tuple[str, float]:
     """Return label and score, from -1 to 1, of an English text."""
-    scores = [_score(text[start:end].lower()) for start, end in sentence_spans(text)]
+    sentences = [_words(text[start:end].lower()) for start, end in sentence_spans(text)]
+    telling = [word for words in sentences for word in words if word in _VALENCE]
+    doubtful = sum(word in DOUBTFUL for word in telling)
+    trust = min(1.0, (1 + len(telling) - doubtful) / max(1, doubtful))
+    scores = [_score(words, trust) for words in sentences]
     felt = [score for score in scores if score]
     if not felt:
         return "neutral", 0.0
@@ -46,9 +53,17 @@ def sentiment(text: str) -> tuple[str, float]:
     return ("mixed" if both >= max(1, len(scores) // 10) else "neutral"), score
 
 
-def _score(sentence: str) -> float:
-    words = [word.replace("’", "'") for word in _WORD.findall(sentence)]
-    valence = sum(_felt(words, place) for place, word in enumerate(words) if word in _VALENCE)
+def _words(sentence: str) -> list[str]:
+    return [word.replace("’", "'") for word in _WORD.findall(sentence)]
+
+
+def _score(words: list[str], trust: float) -> float:
+    """Return the score of a sentence, in which doubtful words count `trust` of their valence."""
+    valence = sum(
+        _felt(words, place) * (trust if word in DOUBTFUL else 1.0)
+        for place, word in enumerate(words)
+        if word in _VALENCE
+    )
     return valence / math.sqrt(valence**2 + _ALPHA)
 
 

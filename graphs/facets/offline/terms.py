@@ -13,12 +13,13 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from itertools import pairwise
 from typing import NamedTuple
 
 import stopwordsiso
 
 from graphs.facets.offline.korean import Stems, is_hangul
-from graphs.facets.offline.lexicons import HAN_NUMERALS, HAN_PARTICLES, KOREAN_STOP_WORDS, WEAK_WORDS
+from graphs.facets.offline.lexicons import HAN_NUMERALS, HAN_PARTICLES, KOREAN_STOP_WORDS, WEAK_WORDS, WEEKDAYS
 from graphs.text.language import detect_language
 from graphs.text.sentences import sentence_spans
 from graphs.text.words import MARKS, STOP_WORDS, terms
@@ -37,6 +38,7 @@ OFTEN_SHARE = 0.1  # of the sentences: a short word that stands in more is a fun
 SHORT_CHARACTERS = 4
 SINGLE_SHARE = 0.5  # of its weight that a single word keeps, where words are divided: it tells less than two do
 LEAST_SENTENCES = 20  # for that share to say something
+VERB_LEAD = 2  # times more often behind what stands before verbs than behind what stands before nouns
 READ_CHARACTERS = 500_000  # of one document: its key terms show long before
 
 _LETTERS = rf"(?:[^\W_]|[{MARKS}])+"
@@ -45,6 +47,23 @@ _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\u3005]{2,}")
 _KATAKANA = re.compile("[\u30a1-\u30fa\u30fc]{3,}")
 _KANA_OR_HAN = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]")
 _ADVERB = re.compile(r".{3,}ly$")
+
+# What stands before an English verb, before its participle and before a noun: by them a text tells which its words are.
+_BEFORE_VERBS = frozenset(
+    """
+    to will would can could may might must should shall do does did don't doesn't didn't won't wouldn't can't couldn't
+    i you he she we they who i'll you'll he'll she'll we'll they'll let's
+    """.split()
+)
+_BEFORE_PARTICIPLES = frozenset(
+    "is are was were be been being am i'm he's she's it's we're they're has have had".split()
+)
+_BEFORE_NOUNS = frozenset(
+    """
+    a an the this that these those my your his her its our their no some any each every another such of in on at for
+    with from by into between under over against without
+    """.split()
+)
 
 
 class Found(NamedTuple):
@@ -90,7 +109,7 @@ class KeyTerms:
 def _candidates(text: str, stems: Stems) -> Found:
     sentences = [text[start:end] for start, end in sentence_spans(text)]
     words = [_words(sentence) for sentence in sentences]
-    often = _function_words(words) | _stop_words(text)
+    often = _function_words(words) | _stop_words(text) | _verbs(words)
     found = Found(Counter(), {})
     for sentence, own in zip(sentences, words, strict=True):
         for run in _runs(own, often, stems):
@@ -114,6 +133,21 @@ def _function_words(sentences: Sequence[Sequence[str]]) -> frozenset[str]:
     df = Counter(word for sentence in sentences for word in {word.lower() for word in sentence})
     most = OFTEN_SHARE * len(sentences)
     return frozenset(word for word, count in df.items() if count > most and len(word) <= SHORT_CHARACTERS)
+
+
+def _verbs(sentences: Iterable[Sequence[str]]) -> frozenset[str]:
+    """Return the words that stand, in lower case, where English verbs do, and not where its nouns do."""
+    leads: Counter[str] = Counter()
+    for words in sentences:
+        for preceding, word in pairwise(words):
+            before = preceding.lower().replace("’", "'")
+            if not word.islower():
+                continue
+            if before in _BEFORE_VERBS or (word.endswith(("ed", "ing", "en")) and before in _BEFORE_PARTICIPLES):
+                leads[word] += 1
+            elif before in _BEFORE_NOUNS:
+                leads[word] -= VERB_LEAD
+    return frozenset(word for word, lead in leads.items() if lead > 0)
 
 
 def _stop_words(text: str) -> AbstractSet[str]:
@@ -150,7 +184,7 @@ def _key(word: str) -> str:
 def _may_stand(word: str, *, hangul: bool, often: AbstractSet[str]) -> bool:
     """Tell whether a word may be part of a term at all."""
     if hangul:
-        return len(word) > 1 and word not in KOREAN_STOP_WORDS
+        return len(word) > 1 and word not in KOREAN_STOP_WORDS and not Stems.is_inflected(word, KOREAN_STOP_WORDS)
     lowered = word.lower()
     return (
         len(word) > 1
@@ -165,7 +199,7 @@ def _may_stand(word: str, *, hangul: bool, often: AbstractSet[str]) -> bool:
 def _add(found: Found, words: Sequence[tuple[str, str]]) -> None:
     """Count a candidate, unless its words are too weak to begin or end it."""
     first, last = words[0][1].lower(), words[-1][1].lower()
-    if any(word in WEAK_WORDS or _ADVERB.match(word) for word in (first, last)):
+    if any(word in WEAK_WORDS or word in WEEKDAYS or _ADVERB.match(word) for word in (first, last)):
         return
     if any(word.islower() and word.endswith("ed") for _, word in (words[1:] or words)):
         return  # a participle may stand before its noun, as in "trained models", and nowhere else
