@@ -252,7 +252,8 @@ class BatchIndex:
             features = measure(tfidf, reading, asked, prose=prose, by_overlap=by_overlap)
             features = features._replace(agreement=agreement(counts, apart))
             if self._genre.wording:
-                texts = [text for document in documents for text in document.sentences()]
+                read_as = [document.passage().simplified() for document in documents]
+                texts = [text for own in read_as for text in own.sentences(np.arange(len(own.starts)))]
                 features = features._replace(wording=wording(texts, prose))
             across = np.broadcast_to(np.array(self._genre, dtype=np.float64), own.shape)
             self._across = mix(features, index, across, prose=prose, groups=np.zeros_like(self._owners))

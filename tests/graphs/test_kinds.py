@@ -5,8 +5,8 @@ import pytest
 
 from graphs.models.extractive import BatchIndex
 from graphs.models.kinds import PROSE, SHORT, Sentences, kinds
-from graphs.models.reading import read
 from graphs.text.words import count_words
+from tests.graphs.readings import read
 
 ENGLISH = """Home | News | Local | Sign in
 
