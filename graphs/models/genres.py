@@ -106,7 +106,7 @@ def is_dense(text: str) -> bool:
 def is_dialogue(text: str) -> bool:
     """Whether more than half of the first lines begin with the name of a speaker and a colon."""
     head = text[:_LINES_CHARACTERS]
-    colons = head.count(": ") + head.count(":\t")  # without them no line is looked at: of most texts none need be
+    colons = sum(map(head.count, (": ", ":\t", "：")))  # without them no line is looked at: of most texts none need be
     if 2 * colons <= _FEW_LINES:
         return False
     lines = [line for line in map(str.lstrip, head.split("\n")) if line]
