@@ -72,3 +72,13 @@ def test_no_two_chunks_are_alike() -> None:
     chunks = [*make_chunks(10), *make_chunks(3, seed=2)]
     assert len(set(chunks)) == len(chunks)
     assert {len(chunk) for chunk in chunks} == {CHUNK_CHARACTERS}
+
+
+def test_the_speed_of_the_embedded_model_gets_a_row_for_each_set() -> None:
+    command = [sys.executable, "-m", "bench.speed", "--data", "tests/fixtures/summaries", "--rounds", "1"]
+    done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    for name, items in (("aclsum", "2"), ("squality_stories", "1")):
+        cells = row(done.stdout, name)
+        assert cells[0] == items
+        assert len(cells) == 8
