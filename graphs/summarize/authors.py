@@ -15,7 +15,7 @@ from graphs.models.extractive import BatchIndex, Sentence
 from graphs.models.failures import AnswerCut, AnswerEmpty, AnswerTooLong, NeedsLanguageModel
 from graphs.models.spending import Bill, Bound, Spending
 from graphs.summarize import prompts
-from graphs.summarize.documents import Documents
+from graphs.summarize.documents import Documents, Places
 from graphs.summarize.state import Cited, Result, Step, is_across
 from graphs.summarize.writing import Pen, Show, Writing
 from graphs.text.sentences import split_sentences
@@ -182,15 +182,13 @@ class ChatAuthor:
         concludes = self._wishes.style == "report" and step["is_summary"] and is_across(step)
         return prompts.Task(step["words"], step["language"], step["is_summary"], concludes, step["variant"])
 
-    def _numbered(self, step: Step, first: int = 1) -> tuple[str, list[Place]]:
+    def _numbered(self, step: Step, first: int = 1) -> tuple[str, Sequence[Place]]:
         document = self._documents[step["document"] or ""]
         chunk = document.text[step["start"] : step["end"]]
         if not step["is_numbered"]:
             return without_lookalikes(chunk), []
         spans = self._documents.sentences(document.id, step["start"], step["end"])
-        return numbered(chunk, spans, first), [
-            Place(document.id, step["start"] + start, step["start"] + end) for start, end in spans
-        ]
+        return numbered(chunk, spans, first), Places(document.id, step["start"], spans)
 
     async def _chunk(self, step: Step) -> dict[str, Any]:
         """Return what a prompt says of a chunk beside its text."""
@@ -341,11 +339,7 @@ def _check_length(answer: Answer, step: Step, facts: ModelFacts) -> None:
     # server that keeps to no limit, whatever it states.
     counter = token_counter(facts.name)
     may_be_long = counter.exact or answer.completion_tokens > step["max_tokens"]
-    if (
-        may_be_long
-        and len(answer.text.encode()) > step["max_tokens"]  # no token is shorter than a byte
-        and counter.count([answer.text])[0] > step["max_tokens"]
-    ):
+    if may_be_long and not counter.fits(answer.text, step["max_tokens"]):
         raise AnswerTooLong
 
 

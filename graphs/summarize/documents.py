@@ -4,8 +4,9 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
+from graphs.evidence.citations import Place
 from graphs.text.language import detect_language
 from graphs.text.outline import Header, header_of
 from graphs.text.sentences import sentence_spans
@@ -96,3 +97,27 @@ class Documents:
 
     def __len__(self) -> int:
         return len(self._by_id)
+
+
+class Places(Sequence[Place]):
+    """Sentences of a document that starts at `offset`, as places; few of them are ever asked for."""
+
+    def __init__(self, document: str, offset: int, spans: Sequence[tuple[int, int]]) -> None:
+        self._document = document
+        self._offset = offset
+        self._spans = spans
+
+    def __len__(self) -> int:
+        return len(self._spans)
+
+    @overload
+    def __getitem__(self, number: int) -> Place: ...
+
+    @overload
+    def __getitem__(self, number: slice) -> list[Place]: ...
+
+    def __getitem__(self, number: int | slice) -> Place | list[Place]:
+        if isinstance(number, slice):
+            return [self[each] for each in range(*number.indices(len(self)))]
+        start, end = self._spans[number]
+        return Place(self._document, self._offset + start, self._offset + end)

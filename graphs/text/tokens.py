@@ -19,6 +19,9 @@ VOCABULARIES = {
 }
 MESSAGE_TOKENS = 12  # that the chat protocol adds to a message, with some to spare
 CHARACTERS_PER_TOKEN = 3.0  # of the embedded model, which has no tokens of its own: only chunk sizes depend on it
+MOST_TOKENS_A_CHARACTER = 4  # as many as it has bytes
+KEPT_WORDS = 1 << 14  # whose tokens are remembered: 2 MB
+KEPT_CHARACTERS = 24  # of a word, at most
 UNKNOWN_MODEL_MARGIN = 1.3  # other vendors' vocabularies need up to so many times o200k_base's tokens on European text
 
 
@@ -30,6 +33,9 @@ class TokenCounter(Protocol):
     def count(self, texts: Sequence[str]) -> list[int]:
         """Return the number of tokens of each text, in order."""
 
+    def fits(self, text: str, most: int) -> bool:
+        """Tell whether a text has at most so many tokens."""
+
 
 class OpenAITokens:
     """Counts by one of OpenAI's encodings, times `margin`."""
@@ -38,12 +44,37 @@ class OpenAITokens:
         self.exact = margin == 1.0
         self.margin = margin
         self._encoding = _encoding(encoding)
+        self._words: dict[str, int] = _words(encoding)  # what the most frequent ones have
 
     def count(self, texts: Sequence[str]) -> list[int]:
         """Return the number of tokens of each text, in order. Special tokens' spellings count as plain text."""
         # Not encode_ordinary_batch: its thread pool costs ten times more than counting a sentence does.
         counts = [len(self._encoding.encode_ordinary(text)) for text in texts]
         return counts if self.exact else [int(count * self.margin) + 1 for count in counts]
+
+    def fits(self, text: str, most: int) -> bool:
+        """Tell whether a text has at most so many tokens: of most that do, without counting them."""
+        if len(text.encode(errors="replace")) <= most or (self.exact and self._at_most(text) <= most):
+            return True  # no token is shorter than a byte
+        (count,) = self.count([text])
+        return count <= most
+
+    def _at_most(self, text: str) -> int:
+        """Return a bound of a text's tokens: those of its words, each with a space in front or without, whichever are
+        more, and those of the white space beside. No token reaches over the space behind a word.
+        """
+        words = text.split()
+        spaces = text.count(" ")
+        others = len(text) - sum(map(len, words)) - spaces
+        return sum(map(self._of_word, words)) + max(0, spaces - len(words)) + MOST_TOKENS_A_CHARACTER * others + 1
+
+    def _of_word(self, word: str) -> int:
+        known = self._words.get(word)
+        if known is None:
+            known = max(self.count([f" {word}", word]))
+            if len(word) <= KEPT_CHARACTERS and len(self._words) < KEPT_WORDS:
+                self._words[word] = known
+        return known
 
 
 class CharacterTokens:
@@ -54,6 +85,11 @@ class CharacterTokens:
     def count(self, texts: Sequence[str]) -> list[int]:
         """Return the number of characters of each text over three, rounded up."""
         return [int(len(text) / CHARACTERS_PER_TOKEN) + 1 for text in texts]
+
+    def fits(self, text: str, most: int) -> bool:
+        """Tell whether a text has at most so many tokens."""
+        (count,) = self.count([text])
+        return count <= most
 
 
 def count_messages(messages: Sequence[tuple[str, str]], tokens: TokenCounter) -> int:
@@ -70,6 +106,12 @@ def token_counter(model: str) -> TokenCounter:
         return OpenAITokens(tiktoken.encoding_name_for_model(name))
     except KeyError:  # not one of OpenAI's
         return OpenAITokens("o200k_base", margin=UNKNOWN_MODEL_MARGIN)
+
+
+@cache
+def _words(encoding: str) -> dict[str, int]:
+    """Return what all counters of an encoding have learnt of words."""
+    return {}
 
 
 @cache

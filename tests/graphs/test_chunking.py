@@ -192,6 +192,9 @@ class Meter:
         self.characters += sum(map(len, texts))
         return self.counter.count(texts)
 
+    def fits(self, text: str, most: int) -> bool:
+        return self.count([text])[0] <= most
+
 
 PLAIN = "".join(f"The keeper of lamp {number} saw the ship come in before noon. " for number in range(3_000))
 DENSE = "漢字仮名交じり文" * 4_000

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from graphs.text.tokens import OpenAITokens, token_counter
 
@@ -101,3 +103,36 @@ def test_the_embedded_model_counts_three_characters_as_a_token() -> None:
 def test_no_text_has_no_counts() -> None:
     for model in ("openai:gpt-4o", "openai:other", "embedded:extractive"):
         assert token_counter(model).count([]) == []
+
+
+PIECES = st.sampled_from(
+    [
+        "word",
+        "words,",
+        "(a)",
+        "12345",
+        "don't",
+        "https://example.org/a",
+        "다리를",
+        "고쳤다.",
+        "漢字仮名",
+        "é",
+        "👩‍👩‍👧",
+        "\x1cx",
+        "/",
+        "[3]",
+        "X" * 60,
+    ]
+)
+GAPS = st.sampled_from([" ", " ", " ", "  ", "\n", "\n\n", "\r\n  - ", "\t", "\u3000", "\xa0", "", "         "])
+
+
+@pytest.mark.parametrize("model", ["openai:gpt-4o", "openai:gpt-4", "openai:qwen3", "embedded:extractive"])
+@given(parts=st.lists(st.tuples(PIECES | st.text(max_size=8), GAPS), max_size=60), room=st.integers(-8, 8))
+def test_what_fits_is_told_as_by_counting(model: str, parts: list[tuple[str, str]], room: int) -> None:
+    text = "".join(piece + gap for piece, gap in parts)
+    counter = token_counter(model)
+    (count,) = counter.count([text])
+    most = max(0, count + room)
+    if counter.exact or len(text.encode(errors="replace")) > most:  # an estimate may be more than the bytes are
+        assert counter.fits(text, most) is (count <= most)
