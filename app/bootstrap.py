@@ -3,6 +3,7 @@
 import asyncio
 import ctypes
 import gc
+import sys
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -39,6 +40,9 @@ from graphs.summarize import Document, Documents, Options, make_plan
 # Objects, and passes over the younger ones, before the next pass. A section begins with some ten thousand objects, and
 # they go with it, hardly one of them in a cycle: to look through them takes a tenth of the loop's time, in vain.
 GC_THRESHOLDS = (50_000, 5, 10)
+# That a thread may keep Python to itself while another waits; by default 5 ms. A transaction changes threads with each
+# statement, and waits as long each time while the loop is busy with a large run: half of a small run's time beside one.
+SWITCH_SECONDS = 0.0005
 M_MMAP_THRESHOLD = -3  # of glibc's malloc.h
 
 
@@ -134,6 +138,7 @@ async def bootstrap(settings: Settings) -> AsyncIterator[Services]:
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
+        sys.setswitchinterval(SWITCH_SECONDS)
         yield Services(settings, database, notifier, resources, chat, pulse, worker, working, reader)
 
 
