@@ -88,8 +88,8 @@ class Settings(BaseSettings):
     run_days: float | None = Field(default=None, gt=0)
     """How long runs are kept after their end; default: until they are deleted."""
     run_bytes: int | None = Field(default=None, ge=0)
-    """How much of them is kept, in bytes of their documents' texts; those that ended first go first. Runs that have not
-    ended count, but stay. Default: no limit."""
+    """How much of them is kept, in bytes of their documents' texts and characters of their events; those that ended
+    first go first. Runs that have not ended count, but stay. Default: no limit."""
     lease_seconds: float = Field(default=15.0, ge=1)
     """How long a worker may be silent before another takes its runs over."""
     parse_seconds: float = Field(default=60.0, gt=0)

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Integer,
     ScalarSelect,
     Select,
+    Subquery,
     Text,
     and_,
     bindparam,
@@ -120,3 +121,9 @@ async def forget_calls(session: AsyncSession, run_id: str) -> None:
     others = select(EventRow.call_key).where(EventRow.run_id != run_id, EventRow.call_key == CallRow.key).exists()
     mine = or_(CallRow.key.in_(own), CallRow.run_id == run_id)
     await session.execute(delete(CallRow).where(mine, ~others))
+
+
+def sizes() -> Subquery:
+    """Return, as a table, how long the events of each run are: `run_id` and `characters`."""
+    characters = func.sum(func.length(cast(EventRow.data, Text)))
+    return select(EventRow.run_id, characters.label("characters")).group_by(EventRow.run_id).subquery()

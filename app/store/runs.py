@@ -18,6 +18,7 @@ from sqlalchemy import (
     false,
     func,
     insert,
+    null,
     or_,
     select,
     update,
@@ -371,19 +372,22 @@ async def settle_documents(session: AsyncSession, id: str, status: Status) -> No
 
 
 async def outdated(database: Database, *, days: float | None, most_bytes: int | None) -> list[str]:
-    """Return the runs that ended longer ago than so many days, and, where the texts of all have more bytes than
-    allowed, those that ended first; None is no limit.
+    """Return the runs that ended longer ago than so many days, and, where the texts and events of all have more bytes
+    than allowed, those that ended first; None is no limit. With `most_bytes`, all events are read.
     """
+    told = events.sizes()
+    size = Run.text_bytes + func.coalesce(told.c.characters, 0)
+    newer = func.sum(size).over(order_by=(Run.finished_at.desc().nulls_first(), Run.id))
+    query = select(Run.id, Run.status, Run.finished_at, (newer if most_bytes is not None else null()).label("newer"))
+    sized = (query.outerjoin(told, told.c.run_id == Run.id) if most_bytes is not None else query).subquery()
     tests = []
-    newer = func.sum(Run.text_bytes).over(order_by=(Run.finished_at.desc().nulls_first(), Run.id))
-    sized = select(Run.id, Run.status, Run.finished_at, newer.label("with_newer")).subquery()
     if days is not None:
         tests.append(sized.c.finished_at < now() - timedelta(days=days))
     if most_bytes is not None:
-        tests.append(sized.c.with_newer > most_bytes)
+        tests.append(sized.c.newer > most_bytes)
     is_open = sized.c.status.in_([Status.QUEUED, Status.RUNNING])
-    query = select(sized.c.id).where(or_(false(), *tests), ~is_open).order_by(sized.c.finished_at)
-    return [row.id for row in await database.fetch(query)]
+    outdated = select(sized.c.id).where(or_(false(), *tests), ~is_open).order_by(sized.c.finished_at)
+    return [row.id for row in await database.fetch(outdated)]
 
 
 async def remove(session: AsyncSession, id: str) -> None:

@@ -35,10 +35,11 @@ async def services(settings: Settings) -> AsyncIterator[Services]:
 async def keep(
     database: Database, *, age: timedelta = timedelta(), size: int = 10, status: Status = Status.SUCCEEDED
 ) -> str:
-    """Store a run that ended so long ago, with a document and a call of its own."""
+    """Store a run that ended so long ago, with a document and a call of its own; its event counts with its text."""
     id = new_id()
     finished_at = now() - age if status.is_final else None
-    run = Run(id=id, status=status, options={}, created_at=now(), finished_at=finished_at, documents=1, text_bytes=size)
+    run = Run(id=id, status=status, options={}, created_at=now(), finished_at=finished_at, documents=1)
+    run.text_bytes = size - len("{}")
     run.attempt, run.worker = 1, None if status.is_final else "elsewhere"
     call: dict[str, Any] = {"model": "m", "prompt_tokens": 1, "completion_tokens": 1, "seconds": 0.1, "spans": []}
     async with database.begin() as session:
@@ -73,6 +74,16 @@ async def test_those_that_ended_first_go_first_when_there_is_too_much(database: 
     assert await runs.outdated(database, days=None, most_bytes=250) == ids[:2]
     assert await runs.outdated(database, days=None, most_bytes=400) == []
     assert await runs.outdated(database, days=3.5, most_bytes=100) == ids[:3]
+
+
+async def test_what_is_told_of_a_run_counts_beside_its_texts(database: Database) -> None:
+    ids = [await keep(database, age=age * DAY, size=100) for age in (3, 2, 1)]
+    assert await runs.outdated(database, days=None, most_bytes=400) == []
+    async with database.begin() as session:
+        session.add(EventRow(run_id=ids[1], seq=2, type="document", at=now(), step="1", data={"text": "x" * 300}))
+    assert await runs.outdated(database, days=None, most_bytes=400) == ids[:2]
+    assert await runs.outdated(database, days=None, most_bytes=600) == ids[:1]
+    assert await runs.outdated(database, days=2.5, most_bytes=None) == ids[:1]
 
 
 async def test_a_run_that_has_not_ended_is_not_deleted_by_whoever_takes_it_for_ended(
