@@ -235,12 +235,14 @@ def test_a_chunk_is_found_with_the_keyboard_alone(
     expect(page.locator("canvas")).to_be_visible()
     page.locator("canvas").focus()
     page.keyboard.press("ArrowRight")
-    expect(page.locator(".under")).to_have_text("Harbour 1, chunk 1 of 9: was read")
+    (document,) = client.get(f"/v1/runs/{id}").json()["documents"]
+    chunks = document["chunks"]  # it depends on the text, which is another one each time
+    expect(page.locator(".under")).to_have_text(f"Harbour 1, chunk 1 of {chunks}: was read")
     page.keyboard.press("End")
-    expect(page.locator(".under")).to_have_text("Harbour 1, chunk 9 of 9: was read")
+    expect(page.locator(".under")).to_have_text(f"Harbour 1, chunk {chunks} of {chunks}: was read")
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("Enter")
-    expect(page.locator(".passage h2")).to_have_text("chunk 8 of 9")
+    expect(page.locator(".passage h2")).to_have_text(f"chunk {chunks - 1} of {chunks}")
     expect(page.locator(".passage mark")).to_contain_text("the keeper of port")
     expect(page.locator(".partial")).to_contain_text("What was written of it")
     page.keyboard.press("Escape")
