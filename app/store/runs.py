@@ -18,7 +18,6 @@ from sqlalchemy import (
     false,
     func,
     insert,
-    null,
     or_,
     select,
     update,
@@ -375,19 +374,23 @@ async def outdated(database: Database, *, days: float | None, most_bytes: int | 
     """Return the runs that ended longer ago than so many days, and, where the texts and events of all have more bytes
     than allowed, those that ended first; None is no limit. With `most_bytes`, all events are read.
     """
+    tests = []
+    if days is not None:
+        tests.append(Run.finished_at < now() - timedelta(days=days))
+    if most_bytes is not None:
+        tests.append(Run.id.in_(_beyond(most_bytes)))
+    is_open = Run.status.in_([Status.QUEUED, Status.RUNNING])
+    query = select(Run.id).where(or_(false(), *tests), ~is_open).order_by(Run.finished_at)
+    return [row.id for row in await database.fetch(query)]
+
+
+def _beyond(most_bytes: int) -> Select[str]:
+    """Return the query for the runs that have more than so many bytes together with those that ended later."""
     told = events.sizes()
     size = Run.text_bytes + func.coalesce(told.c.characters, 0)
     newer = func.sum(size).over(order_by=(Run.finished_at.desc().nulls_first(), Run.id))
-    query = select(Run.id, Run.status, Run.finished_at, (newer if most_bytes is not None else null()).label("newer"))
-    sized = (query.outerjoin(told, told.c.run_id == Run.id) if most_bytes is not None else query).subquery()
-    tests = []
-    if days is not None:
-        tests.append(sized.c.finished_at < now() - timedelta(days=days))
-    if most_bytes is not None:
-        tests.append(sized.c.newer > most_bytes)
-    is_open = sized.c.status.in_([Status.QUEUED, Status.RUNNING])
-    outdated = select(sized.c.id).where(or_(false(), *tests), ~is_open).order_by(sized.c.finished_at)
-    return [row.id for row in await database.fetch(outdated)]
+    sized = select(Run.id, newer.label("with_newer")).outerjoin(told, told.c.run_id == Run.id).subquery()
+    return select(sized.c.id).where(sized.c.with_newer > most_bytes)
 
 
 async def remove(session: AsyncSession, id: str) -> None:

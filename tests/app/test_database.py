@@ -105,6 +105,21 @@ async def test_transactions_begin_the_more_seldom_the_more_writes_there_are(
     assert len(commits) <= (asyncio.get_running_loop().time() - started) / pause + 2
 
 
+async def test_a_thousand_calls_that_finish_over_a_second_take_some_tens_of_transactions(
+    database: Database, path: Path, commits: list[int]
+) -> None:
+    async def task(number: int) -> None:
+        await asyncio.sleep(number / 1_000)
+        await database.write(ADD, [{"id": number, "text": "x"}])
+        await database.write(ADD, [{"id": 1_000 + number, "text": "x"}])
+
+    started = asyncio.get_running_loop().time()
+    await asyncio.gather(*[task(number) for number in range(1_000)])
+    assert len(rows_in(path)) == 2_000
+    few = 10  # at the beginning and the end, where transactions have few to share them
+    assert len(commits) <= (asyncio.get_running_loop().time() - started) / GROUP_SECONDS + few
+
+
 async def test_a_write_is_durable_when_its_future_is_done(database: Database, path: Path) -> None:
     for number in range(3):
         await database.write(ADD, [{"id": number, "text": "x"}])

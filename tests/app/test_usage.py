@@ -61,6 +61,15 @@ async def ended(client: httpx.AsyncClient, id: str) -> Json:
     return run
 
 
+async def post_until(second_is_kept: asyncio.Event, client: httpx.AsyncClient, server: ModelServer) -> str:
+    """Begin a run of which two answers are in the ledger, and no more are given."""
+    server.hold(after=2)
+    id = await post(client)
+    async with asyncio.timeout(60):
+        await second_is_kept.wait()
+    return id
+
+
 async def assert_second_try_pays_for_the_rest(client: httpx.AsyncClient, server: ModelServer, id: str) -> None:
     server.clear_faults()
     server.release()
@@ -75,10 +84,7 @@ async def assert_second_try_pays_for_the_rest(client: httpx.AsyncClient, server:
 async def test_a_failed_run_says_what_was_paid_for_it_also_when_no_step_tells_of_it(
     client: httpx.AsyncClient, model_server: ModelServer, second_is_kept: asyncio.Event
 ) -> None:
-    model_server.hold(after=2)
-    id = await post(client)
-    async with asyncio.timeout(60):
-        await second_is_kept.wait()
+    id = await post_until(second_is_kept, client, model_server)
     model_server.fault("401", times=-1)
     model_server.release()  # the third call, which the server had taken in before
     failed = await ended(client, id)
@@ -93,10 +99,7 @@ async def test_a_failed_run_says_what_was_paid_for_it_also_when_no_step_tells_of
 async def test_a_cancelled_run_says_what_was_paid_for_it_also_when_no_step_tells_of_it(
     client: httpx.AsyncClient, model_server: ModelServer, second_is_kept: asyncio.Event
 ) -> None:
-    model_server.hold(after=2)
-    id = await post(client)
-    async with asyncio.timeout(60):
-        await second_is_kept.wait()
+    id = await post_until(second_is_kept, client, model_server)
     cancelled = (await client.post(f"/v1/runs/{id}/cancel")).json()
     assert cancelled["status"] == "cancelled"
     assert cancelled["progress"]["done"] < 2

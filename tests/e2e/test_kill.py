@@ -152,15 +152,21 @@ def test_a_run_killed_twice_in_the_map_ends_as_if_nothing_had_been(
     assert attempts_of(service.data_dir) == {id: 3}
 
 
+def held_after_six(service: Service, server: ModelServer) -> str:
+    """Begin a run of which six steps are told, and as many calls as may be are in flight."""
+    server.hold(after=6)
+    with service.client() as client:
+        id = post(client, BATCH)
+        server.wait_for(lambda counts: counts["finished"] == 6 and counts["held"] == IN_FLIGHT)
+        wait_until(lambda: client.get(f"/v1/runs/{id}").json()["progress"]["done"] == 6)
+    return id
+
+
 def test_while_storage_takes_nothing_no_more_is_paid_than_a_kill_may_lose(
     start: StartService, model_server: ModelServer, undisturbed: Json
 ) -> None:
     service = start()
-    model_server.hold(after=6)
-    with service.client() as client:
-        id = post(client, BATCH)
-        model_server.wait_for(lambda counts: counts["finished"] == 6 and counts["held"] == IN_FLIGHT)
-        wait_until(lambda: client.get(f"/v1/runs/{id}").json()["progress"]["done"] == 6)
+    id = held_after_six(service, model_server)
     with closing(sqlite3.connect(service.data_dir / "precis.db", isolation_level=None, timeout=30)) as outsider:
         outsider.execute("BEGIN IMMEDIATE")
         model_server.release()
@@ -179,11 +185,7 @@ def test_a_cancel_that_was_accepted_right_before_a_kill_counts_after_it_and_no_c
     start: StartService, model_server: ModelServer
 ) -> None:
     service = start()
-    model_server.hold(after=6)
-    with service.client() as client:
-        id = post(client, BATCH)
-        model_server.wait_for(lambda counts: counts["finished"] == 6 and counts["held"] == IN_FLIGHT)
-        wait_until(lambda: client.get(f"/v1/runs/{id}").json()["progress"]["done"] == 6)
+    id = held_after_six(service, model_server)
     service.kill()
     model_server.wait_for(lambda counts: counts["in_flight"] == 0)
     calls = model_server.stats()["calls"]
