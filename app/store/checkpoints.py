@@ -19,6 +19,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
+from app.store.cancellation import uncancelled
 from app.store.database import LOG_BYTES, compact
 
 logger = logging.getLogger(__name__)
@@ -41,6 +42,13 @@ class PackingSerializer(JsonPlusSerializer):
         return super().loads_typed((kind.removesuffix("+zlib"), zlib.decompress(stored)) if "+" in kind else data)
 
 
+@uncancelled("aget_tuple", "aput", "aput_writes", "adelete_thread")
+class Checkpoints(AsyncSqliteSaver):
+    """A saver whose transactions are over when it returns: one that a cancelled run left open would keep the file from
+    every other process.
+    """
+
+
 @cache
 def graph_version() -> str:
     """Return what tells apart the code that wrote a checkpoint: whatever of the graph changes may change what a plan
@@ -60,7 +68,7 @@ async def open_checkpoints(path: Path) -> AsyncIterator[AsyncSqliteSaver]:
     await asyncio.to_thread(graph_version)  # it reads files: once, and not on the loop
     async with aiosqlite.connect(path, timeout=30.0) as connection:
         await connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # only before the first table is made
-        saver = AsyncSqliteSaver(connection, serde=PackingSerializer())
+        saver = Checkpoints(connection, serde=PackingSerializer())
         await saver.setup()
         # The file may lose its tail in a power cut: the ledger still has the calls. A commit without fsync is fifteen
         # times faster.

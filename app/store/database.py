@@ -25,6 +25,8 @@ from sqlalchemy import Engine, Executable, Row, Select, create_engine, event, ma
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
+from app.store.cancellation import uncancelled
+
 GROUP_SECONDS = 0.04  # between the beginnings of two shared transactions, or queries, at least
 SMALL_GROUP_SECONDS = 0.01  # likewise where the first of them had few to share it: somebody waits for each
 SMALL_GROUP = 8
@@ -47,6 +49,11 @@ class _Write:
     statement: Executable
     rows: Sequence[dict[str, Any]]
     done: asyncio.Future[None]
+
+
+@uncancelled("execute", "scalar", "scalars", "flush", "refresh")
+class Session(AsyncSession):
+    """A session whose statements are executed to their end: a cancellation falls between two of them."""
 
 
 class Database:
@@ -72,8 +79,8 @@ class Database:
             _prepare(self._reading.sync_engine, "BEGIN")
             _prepare(self._grouping, "BEGIN IMMEDIATE")
             _prepare(self._fetching, None)  # a single query sees one state of the database anyway
-        self._write_sessions = async_sessionmaker(self._writing, expire_on_commit=False)
-        self._read_sessions = async_sessionmaker(self._reading, expire_on_commit=False)
+        self._write_sessions = async_sessionmaker(self._writing, class_=Session, expire_on_commit=False)
+        self._read_sessions = async_sessionmaker(self._reading, class_=Session, expire_on_commit=False)
         self._write_thread = ThreadPoolExecutor(1, "write")
         self._fetch_threads = ThreadPoolExecutor(FETCHERS, "fetch")
         self._lock = asyncio.Lock()
