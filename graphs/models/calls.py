@@ -12,7 +12,7 @@ import random
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, NamedTuple, Protocol
@@ -348,7 +348,8 @@ class Calls:
         Raises `LedgerUnavailable`.
         """
         for key, (call, answer) in list(self._unkept.items()):
-            await self.ledger.keep(call, answer)
+            with suppress(CallFailed):  # what proves to be nothing that can be kept must not stop all others
+                await self.ledger.keep(call, answer)
             self._unkept.pop(key, None)
 
     async def _hedged(self, call: Call, gate: Gate, room: int, place: Place) -> Answer:

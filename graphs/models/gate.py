@@ -111,6 +111,7 @@ class Gate:
                 self._leave(waiter.turn.result())
             elif waiter in queue:
                 queue.remove(waiter)
+                self._admit()  # one behind it may be small enough to go now
             raise
         try:
             yield place

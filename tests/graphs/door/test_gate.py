@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from graphs.models.gate import Gate, Limits
-from tests.graphs.door.turns import abandon, enter
+from tests.graphs.door.turns import Turn, abandon, enter, settle
 
 
 async def test_no_more_than_the_limit_are_inside_and_all_get_their_turn() -> None:
@@ -63,6 +63,19 @@ async def test_one_who_is_cancelled_in_the_queue_or_inside_gives_the_place_back(
     await asyncio.gather(*tasks, return_exceptions=True)
     async with asyncio.timeout(5), gate.turn():
         assert gate.in_flight == 1
+
+
+async def test_one_who_is_cancelled_at_the_head_of_the_queue_holds_up_nobody() -> None:
+    gate = Gate(Limits(most=4))
+    kinds = {"limit": "1000", "remaining": "10", "reset": "60m0s"}
+    gate.observe({f"x-ratelimit-{name}-tokens": value for name, value in kinds.items()})
+    large, small = Turn(gate, tokens=900), Turn(gate, tokens=5)
+    await settle()
+    assert gate.waiting == 2  # for most of an hour
+    await abandon(large)
+    async with asyncio.timeout(5):
+        await small.entered.wait()
+    await small.end()
 
 
 async def test_nobody_starts_before_a_pause_is_over() -> None:

@@ -18,7 +18,7 @@ from graphs.models import (
     RunStopped,
 )
 from graphs.models.calls import RECENT_ANSWERS
-from graphs.models.failures import AnswerRefused, QuotaExhausted
+from graphs.models.failures import AnswerMalformed, AnswerRefused, QuotaExhausted
 from tests.graphs.door.model import Model
 
 
@@ -79,6 +79,22 @@ async def test_no_call_is_made_when_the_ledger_cannot_be_read(model: Model) -> N
     with pytest.raises(LedgerUnavailable):
         await Calls(LockedLedger()).ask(model.call())
     assert model.calls == []
+
+
+async def test_a_paid_answer_that_proves_to_be_nothing_to_keep_stops_no_other_call(model: Model) -> None:
+    class FullLedger(MemoryLedger):
+        async def keep(self, call: Call, answer: Answer) -> None:
+            if call.identity["messages"] == ["bad"]:
+                raise LedgerUnavailable("locked") if not self.answers else AnswerMalformed
+            await super().keep(call, answer)
+
+    ledger = FullLedger()
+    calls = Calls(ledger)
+    with pytest.raises(LedgerUnavailable):
+        await calls.ask(model.call("bad"))
+    ledger.answers["other"] = Answer("")  # it can be written again
+    for question in ("a", "b"):
+        assert (await calls.ask(model.call(question))).text == f"answer to {question}"
 
 
 @pytest.mark.parametrize("error", [AnswerRefused(), CallFailed("x"), QuotaExhausted()])
