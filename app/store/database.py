@@ -165,7 +165,8 @@ class Database:
                 for write in writes:
                     await self._commit([write])
         finally:  # whatever ends this task: nobody else would tell those who wait
-            _fail(writes, SQLAlchemyError("The write was broken off."))
+            left, self._waiting = self._waiting, []
+            _fail([*writes, *left], SQLAlchemyError("The write was broken off."))
 
     async def _commit(self, writes: Sequence[_Write]) -> bool:
         """Write in one transaction and settle the futures; return False, none settled, if several failed as one."""

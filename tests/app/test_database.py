@@ -362,10 +362,14 @@ async def test_no_writer_waits_for_what_will_never_be_written(
 
     with monkeypatch.context() as broken:
         broken.setattr(Database, "_write_group", end)
-        write = database.write(ADD, [{"id": 1, "text": "x"}])
+        writes = [database.write(ADD, [{"id": 1, "text": "x"}])]
+        async with database.begin():  # as long as that goes on, the first one cannot be written
+            await asyncio.sleep(0.05)
+            writes.append(database.write(ADD, [{"id": 2, "text": "behind it"}]))
         async with asyncio.timeout(5):
-            with pytest.raises(SQLAlchemyError, match="broken off"):
-                await write
+            for write in writes:
+                with pytest.raises(SQLAlchemyError, match="broken off"):
+                    await write
             await database.settle()
     await database.write(ADD, [{"id": 2, "text": "y"}])
 

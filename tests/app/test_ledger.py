@@ -108,3 +108,19 @@ async def test_an_answer_that_cannot_be_kept_is_malformed_and_holds_up_no_other(
         kept = await asyncio.gather(*map(store.keep, calls, answers), return_exceptions=True)
     assert [type(result) for result in kept] == [type(None), AnswerMalformed, type(None)]
     assert await keys(database) == {calls[0].key, calls[2].key}
+
+
+async def test_whoever_asks_the_ledger_is_answered_whatever_goes_wrong(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end(self: Database, query: object, parameters: object) -> None:
+        raise RuntimeError("whatever else may end a look")
+
+    ledger = CallStore(database)
+    with monkeypatch.context() as broken:
+        broken.setattr(Database, "_fetch", end)
+        async with asyncio.timeout(5):
+            with pytest.raises(LedgerUnavailable, match="whatever else"):
+                await ledger.find(["a"])
+    await keep(database, "a")
+    assert set(await ledger.find(["a"])) == {"a"}
