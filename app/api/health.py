@@ -38,7 +38,7 @@ async def readyz(services: ServicesDep) -> Health:
     """
     if services.stopping.is_set():
         raise ShuttingDown
-    if services.working.done():
+    if services.working.done() or not services.worker.is_at_work:
         raise WorkerGone
     async with services.database.read() as session:
         await session.execute(text("SELECT 1"))

@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -55,7 +56,8 @@ def install_problem_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(OperationalError)
     @app.exception_handler(NoConnection)
-    async def on_storage_error(request: Request, error: OperationalError | NoConnection) -> JSONResponse:
+    @app.exception_handler(sqlite3.OperationalError)  # of the checkpoints, which LangGraph's saver writes
+    async def on_storage_error(request: Request, error: Exception) -> JSONResponse:
         logger.error("the database does not answer: %s", error)
         return render(StorageUnavailable())
 

@@ -1,7 +1,9 @@
 """Runs: accept, look at, wait for, cancel, try again, delete."""
 
 import asyncio
+import logging
 import re
+import sqlite3
 import time
 from typing import Annotated, Any
 
@@ -45,6 +47,7 @@ from app.work.executor import forget_checkpoints
 from app.work.notifier import wait
 
 router = APIRouter(prefix="/v1/runs", tags=["runs"])
+logger = logging.getLogger(__name__)
 
 LONGEST_WAIT_SECONDS = 3_600.0
 BATCH_PROBLEMS: tuple[type[PrecisError], ...] = (
@@ -79,6 +82,7 @@ _PREFERS_WAIT = re.compile(r"\bwait\s*=\s*(\d+)")
 async def create_run(
     batch: BatchDep,
     services: ServicesDep,
+    request: Request,
     response: Response,
     prefer: Annotated[
         str | None,
@@ -108,7 +112,7 @@ async def create_run(
     response.headers["Location"] = f"/v1/runs/{run.id}"
     seconds = _PREFERS_WAIT.search(prefer or "")
     if seconds:
-        await _wait_for_end(run, services, min(float(seconds[1]), LONGEST_WAIT_SECONDS))
+        await _wait_for_end(run, services, min(float(seconds[1]), LONGEST_WAIT_SECONDS), request)
     shown = await show_run(services.database, run.id)
     if shown.status.is_final:
         response.status_code = 200
@@ -146,12 +150,13 @@ async def get_run(run: ExistingRun, services: ServicesDep) -> RunOut:
 async def wait_for_run(
     run: ExistingRun,
     services: ServicesDep,
+    request: Request,
     seconds: Annotated[
         float, Query(ge=0, le=LONGEST_WAIT_SECONDS, description="Answer after so long in any case.")
     ] = 60.0,
 ) -> RunOut:
     """Return the run when it has ended, or as it is when the time is over: look at `status`."""
-    await _wait_for_end(run, services, seconds)
+    await _wait_for_end(run, services, seconds, request)
     return await show_run(services.database, run.id)
 
 
@@ -225,8 +230,11 @@ async def delete_run(run: ExistingRun, services: ServicesDep) -> None:
     """
     async with services.database.begin() as session:
         await runs.remove(session, run.id)
-    await forget_checkpoints(run.id, services.resources)
-    services.worker.housekeeping.soon()
+    services.worker.housekeeping.soon()  # it finds the checkpoints, too, if they cannot be deleted now
+    try:
+        await forget_checkpoints(run.id, services.resources)
+    except sqlite3.Error as error:
+        logger.info("the checkpoints of run %s are deleted later: %s", run.id, error)
 
 
 @router.get(
@@ -324,8 +332,8 @@ def _wanted_form(accept: str) -> str:
     return max(known, key=lambda form: wanted[form], default="text/markdown")
 
 
-async def _wait_for_end(run: Run, services: Services, seconds: float) -> None:
-    """Return when the run has ended, or after `seconds`, or when the service stops."""
+async def _wait_for_end(run: Run, services: Services, seconds: float, request: Request | None = None) -> None:
+    """Return when the run has ended, or after `seconds`, or when the service stops or the client has left."""
     until = time.monotonic() + seconds
     while True:
         waiter = services.notifier.waiter(run.id, of_end=True)
@@ -334,3 +342,5 @@ async def _wait_for_end(run: Run, services: Services, seconds: float) -> None:
         if has_ended or left <= 0 or services.stopping.is_set():
             return
         await wait(waiter, min(left, 1.0))
+        if request is not None and await request.is_disconnected():
+            return

@@ -138,7 +138,7 @@ async def _told(run_id: str, provider: str, gathered: Gathered, services: Servic
         else:
             # A client that comes back after the end, or whose run was deleted, must not wait for ever; one look more
             # takes what was told since the one above.
-            has_ended = await runs.has_ended(services.database, run_id)
+            has_ended = await _has_ended(run_id, services)
         until = time.monotonic() + (0.0 if found or has_ended else POLL_SECONDS)
         async for sent in _drafts(run_id, services, drafts, waiter, until):
             yield sent
@@ -152,6 +152,15 @@ async def _rows(run_id: str, services: Services, seq: int) -> Sequence[Row[int, 
     except SQLAlchemyError as error:
         logger.error("the stream of run %s breaks off: %s", run_id, error)
         return None
+
+
+async def _has_ended(run_id: str, services: Services) -> bool:
+    """Tell whether nothing more will come here; so it is when that cannot be read: the client comes back."""
+    try:
+        return await runs.has_ended(services.database, run_id)
+    except SQLAlchemyError as error:
+        logger.error("the stream of run %s breaks off: %s", run_id, error)
+        return True
 
 
 async def _drafts(

@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from functools import partial
 from typing import Any, cast
 
@@ -192,12 +193,14 @@ async def _drive(
     # LangGraph's default durability, "async", is enough: what must not be lost is in the ledger before a node returns,
     # and a checkpoint that a crash took away costs a second look at the ledger. ("sync" also breaks graphs inside that
     # have no checkpoints, in LangGraph 1.2.)
-    async for update in graph.astream(start, config, context=context, stream_mode="updates"):
-        if "plan" in update:
-            await _tell_plan(update["plan"]["plan"], journal)
-        for node in ("review", "finish"):  # the texts, then the facets
-            if node in update:
-                output = {**(output or {}), **update[node]}
+    updates = graph.astream(start, config, context=context, stream_mode="updates")
+    async with aclosing(cast("AsyncGenerator[dict[str, Any], None]", updates)):  # its checkpoints come to their end
+        async for update in updates:
+            if "plan" in update:
+                await _tell_plan(update["plan"]["plan"], journal)
+            for node in ("review", "finish"):  # the texts, then the facets
+                if node in update:
+                    output = {**(output or {}), **update[node]}
     assert output is not None, "the graph ended without its last node"
     return cast("Outcome", output)
 

@@ -49,7 +49,7 @@ class Housekeeping:
     async def _tidy(self) -> None:
         try:
             await tidy(self._resources)
-        except (SQLAlchemyError, sqlite3.Error) as error:
+        except (SQLAlchemyError, sqlite3.Error, OSError) as error:
             logger.error("tidying up is put off: %s", error)
             self.soon()
 

@@ -33,12 +33,12 @@ class Presence:
         path = self._path(worker)
         try:
             file: IO[str] = path.open("r+")
-        except FileNotFoundError:
+        except OSError:  # it is not there, or cannot be opened now: the worker's lease tells
             return False
         with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            except OSError:
                 return False
         return True
 

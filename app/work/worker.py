@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 
 AGAIN_SECONDS = 5.0  # before a run that storage has stopped is taken up again
+SILENT_SECONDS = 90.0  # without a look, after which something is wrong: the database says within 30 that it is locked
 
 
 @dataclass(slots=True)
@@ -50,6 +51,12 @@ class Worker:
         self._woken = asyncio.Event()
         self._is_stopping = False
         self._renew_at = 0.0  # monotonic seconds
+        self._looked_at = time.monotonic()
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether it has looked after its runs lately, or was told by the database why it cannot."""
+        return time.monotonic() - self._looked_at < SILENT_SECONDS
 
     def wake(self) -> None:
         """Look at the database now rather than at the next poll."""
@@ -74,8 +81,12 @@ class Worker:
                 self._woken.clear()
                 try:
                     await self._look()
+                    self._looked_at = time.monotonic()
                 except (SQLAlchemyError, sqlite3.Error) as error:  # locked or full: runs wait, and so do we
                     logger.error("the database does not answer: %s", error)
+                    self._looked_at = time.monotonic()
+                except Exception:  # whatever it is, without this loop no run would be driven any more
+                    logger.exception("the worker could not look for runs")
                 if not self._is_stopping:
                     await wait(self._woken)
         finally:
@@ -149,6 +160,9 @@ class Worker:
             logger.error("run %s waits for a later version of the service: its options are not known here", run.id)
             self._left.add(run.id)
             await self._give_back(run.id)
+        except Exception:  # whatever it is, it may come again: not at once, or nothing else would be done
+            logger.exception("run %s could not be ended", run.id)
+            await asyncio.sleep(AGAIN_SECONDS)
         finally:
             del self._driven[run.id]  # unless it has ended, it is claimed again by whoever comes first
             self.wake()
@@ -160,7 +174,7 @@ class Worker:
             return
         try:
             await execute_run(run, self._resources, journal)
-        except (asyncio.CancelledError, SQLAlchemyError, LedgerUnavailable):
+        except (asyncio.CancelledError, SQLAlchemyError, sqlite3.Error, LedgerUnavailable):
             if not driven.is_cancelled:  # whatever the cancellation came out as
                 raise
             await cancel_run(run, self._resources, journal)
