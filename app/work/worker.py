@@ -7,6 +7,7 @@ import logging
 import sqlite3
 import time
 from dataclasses import dataclass
+from functools import partial
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -103,6 +104,7 @@ class Worker:
             logger.info("run %s: attempt %d begins", run.id, run.attempt)
             driven = self._driven[run.id] = _Driven(run.attempt)
             driven.task = asyncio.create_task(self._drive(run, driven), name=f"run {run.id}")
+            driven.task.add_done_callback(partial(self._let_go, run.id))  # even if cancelled before it begins
 
     async def _renew(self) -> None:
         """Prolong the lease when it is time, and stop runs that were cancelled or lost."""
@@ -163,9 +165,11 @@ class Worker:
         except Exception:  # whatever it is, it may come again: not at once, or nothing else would be done
             logger.exception("run %s could not be ended", run.id)
             await asyncio.sleep(AGAIN_SECONDS)
-        finally:
-            del self._driven[run.id]  # unless it has ended, it is claimed again by whoever comes first
-            self.wake()
+
+    def _let_go(self, run_id: str, _: asyncio.Task[None]) -> None:
+        """Drive a run no longer: unless it has ended, it is claimed again by whoever comes first."""
+        del self._driven[run_id]
+        self.wake()
 
     async def _execute(self, run: Run, driven: _Driven) -> None:
         journal = journal_of(run, self._resources)

@@ -10,6 +10,7 @@ from langgraph.runtime import Runtime
 
 from graphs.summarize import facets, nodes, review
 from graphs.summarize.context import Context
+from graphs.summarize.ending import ended
 from graphs.summarize.outcome import collect, conclude
 from graphs.summarize.review import ReviewState, first_review
 from graphs.summarize.scoring import score
@@ -32,8 +33,8 @@ async def section(state: SectionState, runtime: Runtime[Context]) -> SectionOutp
     """Run the chunks of one section, and the merges right above them, in a graph of their own."""
     async with runtime.context.section():
         # A refined document takes two supersteps a chunk.
-        finished: Any = await section_graph.ainvoke(
-            state, {"recursion_limit": 2 * len(state["todo"]) + 10}, context=runtime.context
+        finished: Any = await ended(
+            section_graph.ainvoke(state, {"recursion_limit": 2 * len(state["todo"]) + 10}, context=runtime.context)
         )
     return nodes.leave(finished)
 
@@ -52,7 +53,7 @@ review_graph = review_builder.compile(checkpointer=False, name="review")
 async def review_summaries(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     """Review the summaries, judge what was reached against `min_coverage`, and hand out the texts."""
     drafts = await collect(state, runtime.context)
-    reviewed: Any = await review_graph.ainvoke(first_review(state, drafts.values()), context=runtime.context)
+    reviewed: Any = await ended(review_graph.ainvoke(first_review(state, drafts.values()), context=runtime.context))
     await nodes.tell_review(reviewed["usage"], runtime.context)
     finished = dict(zip(drafts, reviewed["drafts"], strict=True))
     outcome = conclude(state, finished, runtime.context)

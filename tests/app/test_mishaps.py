@@ -219,3 +219,20 @@ async def test_a_stream_ends_in_order_when_the_database_does_not_answer(
     answer = await client.get(f"/v1/runs/{id}/stream")
     assert (answer.status_code, answer.text) == (200, "retry: 1000\n\n")  # the client comes back
     assert "breaks off" in caplog.text
+
+
+async def test_a_run_that_is_cancelled_before_it_begins_is_taken_up_again(
+    services: Services, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_task, cancelled = asyncio.create_task, list[str]()
+
+    def cancel_first(work: Any, *, name: str | None = None, **more: Any) -> asyncio.Task[Any]:
+        task = create_task(work, name=name, **more)
+        if name and name.startswith("run ") and not cancelled:
+            cancelled.append(name)
+            task.cancel()
+        return task
+
+    monkeypatch.setattr(asyncio, "create_task", cancel_first)
+    await assert_runs_are_driven(client)
+    assert len(cancelled) == 1
