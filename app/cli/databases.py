@@ -49,7 +49,7 @@ def restore(
     from app.store import backup
 
     database = _database(data_dir)
-    _copy(backup.restore, file, database, f"precis: {database} is as {file}")
+    _copy(backup.restore, file, database, f"precis: {database} was made from {file}")
 
 
 def _database(data_dir: Path | None) -> Path:

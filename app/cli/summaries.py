@@ -120,7 +120,7 @@ def evaluate(
 ) -> None:
     """Compare models and lengths by summaries that people wrote.
 
-    Exit code: 0 all was summarised, 3 part of it, 1 nothing to compare, 2 wrong usage.
+    Exit code: 0 all was summarised, 3 part of it, 1 it failed, 2 wrong usage or nothing to compare.
     """
     settings = settings_of(data_dir=data_dir)
     from app import evaluation
