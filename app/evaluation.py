@@ -179,7 +179,8 @@ async def _outcome(
 
 
 def _print(cases: Sequence[Case], found: dict[str, list[Outcome]]) -> None:
-    table = Table(box=None, header_style="bold", title=f"{len(cases)} cases", title_justify="left")
+    title = "1 case" if len(cases) == 1 else f"{len(cases):,} cases"
+    table = Table(box=None, header_style="bold", title=title, title_justify="left")
     table.add_column("model")
     for name in ("R-1", "R-2", "R-L", "mean of R-1, R-2", "95 %", "words", "calls", "US dollars", "done"):
         table.add_column(name, justify="right", no_wrap=True)

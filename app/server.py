@@ -13,7 +13,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from app.bootstrap import Services
 from app.main import create_app
-from app.settings import Settings
+from app.settings import Settings, unknown_settings
 from app.store.migrate import UNUSABLE, migrate, why_unusable
 
 END_SECONDS = 4.5  # from the first signal to the end at the latest
@@ -100,31 +100,49 @@ def _end(code: int) -> None:
 
 def serve(settings: Settings) -> int:
     """Run the service until it is told to end; return the exit code."""
-    logging.basicConfig(
-        level=settings.log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    _log(settings.log_level)
+    try:
+        if settings.model:
+            settings.check_model(settings.model)
+    except ValueError as error:
+        _say(f"the setting model is wrong: {error}")
+        return 2
+    for name, meant in unknown_settings(os.environ):
+        logger.warning("%s is no setting and changes nothing%s", name, f"; {meant} is one" if meant else "")
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         if not os.access(settings.data_dir, os.W_OK):
-            print(f"precis: cannot write in {settings.data_dir} as user {os.getuid()}.", file=sys.stderr)
+            _say(f"cannot write in {settings.data_dir} as user {os.getuid()}.")
             return 1
         migrate(settings.sqlalchemy_url)  # here it can say in one line why it cannot
     except UNUSABLE as error:
-        print(f"precis: {why_unusable(error, settings.database_place)}", file=sys.stderr)
+        _say(why_unusable(error, settings.database_place))
         return 1
     try:
         listener = listen(settings)
     except OSError as error:
-        print(
-            f"precis: cannot listen on {settings.host}:{settings.port}: {error.strerror}. Choose another with --port.",
-            file=sys.stderr,
-        )
+        why = os.strerror(error.errno) if error.errno else error.strerror
+        _say(f"cannot listen on {settings.host}:{settings.port}: {why}. Choose another with --port.")
         return 1
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     server = Server(configure(settings), f"http://{host}:{listener.getsockname()[1]}")
     with listener:
         server.run(sockets=[listener])
     return 0 if server.started else 1
+
+
+def _say(text: str) -> None:
+    print(f"precis: {text}", file=sys.stderr)
+
+
+def _log(level: str) -> None:
+    """Let the log be written to standard error, without what libraries say of every start and end."""
+    logging.basicConfig(
+        level=level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    if level != "debug":
+        logging.getLogger("uvicorn").setLevel(max(logging.WARNING, logging.getLogger().level))
+        logging.getLogger("alembic.runtime.migration").addFilter(lambda record: "upgrade" in record.getMessage())
 
 
 def listen(settings: Settings) -> socket.socket:

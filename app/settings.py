@@ -1,14 +1,17 @@
 """The operator's settings, from the environment and `.env`."""
 
+import difflib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
-from graphs.models import EMBEDDED
+from graphs.models import EMBEDDED, model_facts
 
 MEGABYTE = 1024 * 1024
+NO_SETTINGS = ("PRECIS_SERVER", "PRECIS_MEMORY")  # variables of the command line and of docker-compose.yml
 Dollars = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -116,10 +119,17 @@ class Settings(BaseSettings):
         reachable = self.openai_api_key or self.openai_base_url
         return [EMBEDDED, "openai:*"] if reachable else [EMBEDDED]
 
+    def check_model(self, name: str) -> None:
+        """Raise `ValueError` for a model that callers may not name, or that is none."""
+        provider = model_facts(name).provider
+        allowed = self.allowed_models
+        if name not in allowed and f"{provider}:*" not in allowed:
+            raise ValueError(f"{name!r} is not among the models of this service: {', '.join(allowed)}.")
+
     @property
     def database_place(self) -> object:
         """Where the database is, as people are told: without its password."""
-        return self.database_url.partition("@")[2] or self.data_dir
+        return self.database_url.rpartition("@")[2] or self.data_dir
 
     @property
     def sqlalchemy_url(self) -> str:
@@ -135,7 +145,21 @@ def read_settings(**given: Any) -> Settings:
     """Return the settings: what is given, such as by flags, goes before the environment. Raises `WrongSetting`."""
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})
+    except SettingsError as error:
+        raise WrongSetting(f"a setting is not the JSON that it should be: {error}") from None
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise WrongSetting(f"the setting {place} is wrong: {first['msg']}") from None
+        said = first["msg"].removeprefix("Value error, ")
+        what = f"the setting {place} is" if place else "the settings are"
+        raise WrongSetting(f"{what} wrong: {said}") from None
+
+
+def unknown_settings(names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield those of some environment variables that look like settings and are none, each with the setting that may be
+    meant, or "".
+    """
+    known = [*(f"PRECIS_{name.upper()}" for name in Settings.model_fields), *NO_SETTINGS]
+    for name in sorted(names):
+        if name.startswith("PRECIS_") and name not in known:
+            yield name, next(iter(difflib.get_close_matches(name, known, 1)), "")

@@ -8,6 +8,7 @@ Each sentence is followed by the file and the characters that it rests on.
 
 import argparse
 import asyncio
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,17 @@ from graphs.summarize import Context, Document, Documents, Output, graph
 
 
 def read(folder: Path) -> Documents:
-    """Return the text and Markdown files of a folder, by name; those of a folder in it are one source."""
+    """Return the text and Markdown files of a folder in UTF-8, by name; those of a folder in it are one source."""
     found = [*folder.glob("*"), *folder.glob("[!.]*/*")]
-    paths = sorted(path.relative_to(folder) for path in found if path.suffix in {".txt", ".md"})
-    return Documents(
-        Document(str(path), path.stem, (folder / path).read_text(errors="replace"), group="/".join(path.parts[:-1]))
-        for path in paths
-    )
+    documents = Documents()
+    for path in sorted(path.relative_to(folder) for path in found if path.suffix in {".txt", ".md"}):
+        try:
+            text = (folder / path).read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            print(f"passed over, for it is not UTF-8: {path}", file=sys.stderr)  # the service reads any encoding
+            continue
+        documents.add(Document(str(path), path.stem, text, group="/".join(path.parts[:-1])))
+    return documents
 
 
 def show(output: Output) -> None:

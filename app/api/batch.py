@@ -35,7 +35,7 @@ from app.errors import (
 )
 from app.ingest.reader import ReadText, check_text
 from graphs.facets import OFFLINE_FACETS
-from graphs.models import EMBEDDED, model_facts
+from graphs.models import EMBEDDED
 from graphs.summarize import Options
 
 OPTIONS_BYTES = 64 * 1024  # of the multipart field `options`
@@ -209,13 +209,10 @@ def _options(form: FormData) -> Options:
 def _with_model(options: Options, services: Services) -> Options:
     """Return the options with the model that the run will use. Raises `UnknownModel`."""
     name = options.model or services.settings.default_model
-    allowed = services.settings.allowed_models
     try:
-        facts = model_facts(name)
+        services.settings.check_model(name)
     except ValueError as error:
-        raise UnknownModel(str(error), models=allowed) from None
-    if name not in allowed and f"{facts.provider}:*" not in allowed:
-        raise UnknownModel(f"{name!r} is not among the models of this service: {', '.join(allowed)}.", models=allowed)
+        raise UnknownModel(str(error), models=services.settings.allowed_models) from None
     return options.model_copy(update={"model": name})
 
 

@@ -25,8 +25,7 @@ from app.api.facets import (
     TranslationOut,
 )
 from app.api.footnotes import Citations, Footnotes
-from app.api.schemas import DocumentOut, GroupOut, RunOut, SummaryOut
-from graphs.text import as_paragraph
+from app.api.schemas import DocumentOut, GroupOut, RunOut, SentenceOut, SummaryOut
 
 # What begins something else than text: also a character reference, and a line of tildes that begins code.
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|!~]|&(?=#?\w+;))")
@@ -50,8 +49,9 @@ def render_markdown(run: RunOut, citations: Citations = "none") -> str:
     notes = Footnotes(run.documents, escape, are_wanted=citations == "footnotes")
     parts = ["# Summary"]
     if run.summary:
-        is_by_source = _is_quoted(run.summary) and len(run.documents) > 1 and run.options.style != "report"
-        parts.append(_by_source(run, notes) if is_by_source else notes.summary(run.summary))
+        is_one_text = len(run.documents) == 1 or run.options.style == "report"
+        quoted = [] if is_one_text else _by_document(run.summary)
+        parts.append(_by_source(run, quoted, notes) if quoted else notes.summary(run.summary))
     parts += _remarks(run)
     if len(run.documents) > 1 or run.summary:
         parts += map(notes.plain, _facets(run.facets, "##"))
@@ -88,22 +88,44 @@ def escape(text: str) -> str:
     return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
 
 
-def _is_quoted(summary: SummaryOut) -> bool:
-    """Tell whether every sentence stands in a source word for word, as the embedded model's do."""
-    return all(
-        len(sentence.citations) == 1 and " ".join(sentence.citations[0].quote.split()) == sentence.text
-        for sentence in summary.sentences
-    )
+def _by_document(summary: SummaryOut) -> list[tuple[str, SummaryOut]]:
+    """Return a summary whose every sentence stands in a source word for word, as the embedded model's do, in parts of
+    one document each, with its id; nothing of any other summary.
+    """
+    parts: list[tuple[str, SummaryOut]] = []
+    at = 0
+    for id, group in groupby(summary.sentences, key=_quoted_document):
+        if id is None:
+            return []
+        sentences = list(group)
+        begin = -1
+        for sentence in sentences:
+            start = summary.text.find(sentence.text, at)
+            if start < 0:
+                return []
+            if begin < 0:
+                begin = max(at, summary.text.rfind("\n", 0, start) + 1)  # with the mark of a list item
+            at = start + len(sentence.text)
+        parts.append((id, summary.model_copy(update={"text": summary.text[begin:at], "sentences": sentences})))
+    return parts
 
 
-def _by_source(run: RunOut, notes: Footnotes) -> str:
-    """Return a quoted summary as one paragraph a document, which names it."""
-    assert run.summary is not None
+def _quoted_document(sentence: SentenceOut) -> str | None:
+    """Return the document in which a sentence stands word for word; None where it cites none so, or several places."""
+    if len(sentence.citations) != 1:
+        return None
+    (citation,) = sentence.citations
+    return citation.document if " ".join(citation.quote.split()) == sentence.text else None
+
+
+def _by_source(run: RunOut, quoted: Iterable[tuple[str, SummaryOut]], notes: Footnotes) -> str:
+    """Return a quoted summary as one paragraph or list a document, behind its title."""
     titles = {document.id: document.title for document in run.documents}
-    paragraphs = groupby(run.summary.sentences, key=lambda sentence: sentence.citations[0].document)
-    return "\n\n".join(
-        f"**{escape(titles[id])}:** {as_paragraph(map(notes.sentence, group))}" for id, group in paragraphs
-    )
+    parts = []
+    for id, part in quoted:
+        gap = "\n\n" if part.text.startswith("- ") else " "
+        parts.append(f"**{escape(titles[id])}:**{gap}{notes.summary(part)}")
+    return "\n\n".join(parts)
 
 
 def _body(document: DocumentOut, notes: Footnotes) -> str:

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Annotated
 
 import typer
+from typer.main import get_command
 
 from app.cli import databases, serving, summaries
 from app.cli.flags import EXIT_CODES
@@ -17,6 +18,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(serving.serve)
 app.command(epilog=EXIT_CODES)(summaries.summarize)
@@ -50,7 +52,7 @@ def main() -> None:
     # long imports: until then, end as any other process would.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
     sys.excepthook = _last_words
-    app()
+    get_command(app)()  # not `app()`, which sets a hook of its own
 
 
 def _last_words(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -42,18 +42,29 @@ def restore(
     file: Annotated[Path, typer.Argument(help="A file that `precis backup` has written.")],
     data_dir: DataDir = None,
 ) -> None:
-    """Make the database from a backup, where none is; the next start goes on from there."""
+    """Make the database from a backup, where none is.
+
+    The next start goes on from there: runs that had not ended do.
+    """
     from app.store import backup
 
     database = _database(data_dir)
-    _copy(backup.restore, file, database, f"precis: {database} is as {file}")
+    _copy(backup.restore, file, database, f"precis: {database} was made from {file}")
 
 
 def _database(data_dir: Path | None) -> Path:
     """Return the path of the SQLite database; another one has tools of its own for this."""
     from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
 
-    address = make_url(settings_of(data_dir=data_dir).sqlalchemy_url)
+    from app.store.migrate import why_unusable
+
+    settings = settings_of(data_dir=data_dir)
+    try:
+        address = make_url(settings.sqlalchemy_url)
+    except ArgumentError as error:
+        typer.echo(f"precis: {why_unusable(error, settings.database_place)}", err=True)
+        raise typer.Exit(1) from None
     if address.get_backend_name() != "sqlite" or not address.database:
         typer.echo("precis: the database is not a SQLite file: use the tools of its server.", err=True)
         raise typer.Exit(2)

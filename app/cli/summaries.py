@@ -118,9 +118,9 @@ def evaluate(
     plot: Annotated[Path | None, typer.Option(help="Where to write a plot, as SVG.", dir_okay=False)] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Compare models and lengths on your own documents that have reference summaries.
+    """Compare models and lengths by summaries that people wrote.
 
-    Exit code: 0 all was summarised, 3 part of it, 1 nothing to compare, 2 wrong usage.
+    Exit code: 0 all was summarised, 3 part of it, 1 it failed, 2 wrong usage or nothing to compare.
     """
     settings = settings_of(data_dir=data_dir)
     from app import evaluation

@@ -29,7 +29,9 @@ def why_unusable(error: Exception, where: object) -> str:
     if isinstance(error, CommandError):  # a database of a later version, whose migrations are not known here
         return f"the database in {where} cannot be brought up to date: {error}"
     if isinstance(error, OSError):
-        return f"{error.filename or where}: {error.strerror or error}."
+        is_file = isinstance(error, (FileExistsError, NotADirectoryError))
+        why = "it is a file, not a folder" if is_file else error.strerror or str(error)
+        return f"{error.filename or where} cannot be used: {why}."
     cause = (isinstance(error, DBAPIError) and error.orig) or str(error).partition("\n")[0]  # without the statement
     return f"the database in {where} cannot be used: {cause}."
 

@@ -41,6 +41,7 @@ from app.terminal.showing import (
 from app.terminal.sources import Sources, by_folder, gather, printable
 
 CANCEL_SECONDS = 10.0  # for a run to stop after Ctrl-C
+MOST_KINDS = 5  # of files that were passed over, that are named
 LATEST = "latest"  # instead of an id: the newest run
 
 
@@ -88,8 +89,10 @@ def read(arguments: Sequence[str], form: Form, *, is_by_folder: bool = False) ->
     for name in sources.unreadable:
         say(f"[yellow]{escape(name)}:[/] you are not allowed to read it; the others are summarised.")
     if sources.passed_over and not form.is_quiet:
-        others = "1 file" if sources.passed_over == 1 else f"{sources.passed_over:,} files"
-        say(f"precis: {others} of other kinds passed over; name what you want from among them.")
+        count = sources.passed_over.total()
+        others = "1 file" if count == 1 else f"{count:,} files"
+        kinds = ", ".join(kind for kind, _ in sources.passed_over.most_common(MOST_KINDS))
+        say(f"precis: {others} of other kinds passed over ({escape(kinds)}); name what you want from among them.")
     return sources
 
 

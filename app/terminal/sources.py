@@ -5,6 +5,7 @@ import os
 import re
 import stat
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -45,7 +46,7 @@ class Sources:
 
     found: list[Source] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)  # in folders, so that the summary lacks them
-    passed_over: int = 0  # files in folders that are of other kinds
+    passed_over: Counter[str] = field(default_factory=Counter)  # files in folders that are of other kinds, by ending
 
 
 def gather(arguments: Sequence[str]) -> Sources:
@@ -138,7 +139,7 @@ def _folder(folder: Path, sources: Sources) -> Iterator[Source]:
             if name.startswith(".") or not path.is_file():
                 continue
             if path.suffix.lower() not in SUFFIXES:
-                sources.passed_over += 1
+                sources.passed_over[printable(path.suffix.lower() or path.name)] += 1
             elif not os.access(path, os.R_OK):
                 sources.unreadable.append(printable(path))
             else:

@@ -12,7 +12,7 @@ from graphs.text.characters import ALNUM, HANGUL, SPACELESS, Classes, Codes, cla
 PROSE, SHORT, APPARATUS, WORDLESS = range(4)
 """Kinds of sentence, best first: a summary takes a worse kind only from a span that holds no better one."""
 
-_SENTENCE_END = re.compile(r"[.!?…。！？｡:;][\"'”’»」』)\]）】]*$|[다요죠까]$")
+SENTENCE_END = re.compile(r"[.!?…。！？｡:;][\"'”’»」』)\]）】]*$|[다요죠까]$")
 _REFERENCES = re.compile(
     r"(?:#+ *)?(?:\d+\.? *)?(?:references?|bibliography|works cited|literature cited"
     r"|참고 ?문헌|参考文献|參考文獻)[:.]?",
@@ -276,7 +276,7 @@ def _is_heading(text: str, start: int, end: int) -> bool:
     alone = (not before or before[-1] in "\r\n") and (not after or after[0] in "\r\n")
     if not alone:
         start, end, alone = _short_paragraph(text, start, end)
-    return alone and not _SENTENCE_END.search(text[max(start, end - 8) : end])
+    return alone and not SENTENCE_END.search(text[max(start, end - 8) : end])
 
 
 def _short_paragraph(text: str, start: int, end: int) -> tuple[int, int, bool]:

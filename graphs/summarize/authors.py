@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from itertools import groupby, pairwise
+from itertools import pairwise
 from typing import Any, NamedTuple, Protocol
 
 from graphs.evidence.citations import Place
@@ -16,11 +16,12 @@ from graphs.models.failures import AnswerCut, AnswerEmpty, AnswerTooLong, NeedsL
 from graphs.models.spending import Bill, Bound, Spending
 from graphs.summarize import prompts
 from graphs.summarize.documents import Documents, Places
+from graphs.summarize.quoting import FORM, quoting
 from graphs.summarize.state import Cited, Result, Step, is_across
 from graphs.summarize.writing import Pen, Show, Writing
 from graphs.text.sentences import split_sentences
 from graphs.text.tokens import count_messages, token_counter
-from graphs.text.words import as_paragraph, count_words
+from graphs.text.words import count_words
 
 VERBATIM = "embedded:verbatim"  # the model of what needs none
 LONGEST_TOKEN = 16  # characters of an answer for each token that it may have: more, and the limit was ignored
@@ -262,10 +263,14 @@ class ExtractiveAuthor:
         return Question(self._call(index, self._beneath(step, below), step))
 
     def _beneath(self, step: Step, below: Below) -> list[Sentence]:
-        """Return the parts of documents that a step has to choose from; across documents, of those quoted below it."""
+        """Return the parts of documents that a step has to choose from; across documents, of those quoted below it, but
+        of equal ones of the first alone: the others would have their due of what is left to say.
+        """
         if step["document"] is None:
-            quoted = dict.fromkeys(document for _, answer in below for document, _, _ in answer.spans)
-            return [Sentence(id, 0, len(self._documents[id].text)) for id in quoted]
+            different: dict[str, str] = {}
+            for id in (document for _, answer in below for document, _, _ in answer.spans):
+                different.setdefault(self._documents[id].text, id)
+            return [Sentence(id, 0, len(text)) for text, id in different.items()]
         return [Sentence(step["document"], 0 if step["kind"] == "refine" else step["start"], step["end"])]
 
     def _call(self, index: BatchIndex, parts: list[Sentence], step: Step) -> Call:
@@ -280,9 +285,7 @@ class ExtractiveAuthor:
             spans = [index.sentence(number) for number in chosen]
             return self._quoting(spans, as_list=as_list)
 
-        identity = {"index": index.digest, "parts": parts, "words": step["words"]}
-        if as_list:
-            identity["form"] = "list"
+        identity = {"index": index.digest, "parts": parts, "words": step["words"], "form": [FORM, as_list]}
         return self._payer.call(
             step,
             model=EMBEDDED,
@@ -305,17 +308,7 @@ class ExtractiveAuthor:
         return Question(self._payer.call(step, **given_call(self._quoting(spans, as_list=False))))
 
     def _quoting(self, spans: Sequence[Sentence], *, as_list: bool) -> Answer:
-        """Return the sentences as a list, or a paragraph a document, with their places."""
-        if as_list:
-            text = "\n".join(f"- {self.quoted(span)}" for span in spans)
-        else:
-            paragraphs = groupby(spans, key=lambda span: span.document)
-            text = "\n\n".join(as_paragraph(self.quoted(span) for span in group) for _, group in paragraphs)
-        return Answer(text, spans=tuple((span.document, span.start, span.end) for span in spans))
-
-    def quoted(self, span: Sentence) -> str:
-        """Return one sentence on one line."""
-        return " ".join(self._documents[span.document].text[span.start : span.end].split())
+        return quoting(spans, lambda document: self._documents[document].text, as_list=as_list)
 
     async def _ready(self) -> BatchIndex:
         async with self._building:

@@ -68,6 +68,9 @@ def test_groups_come_back_with_summaries_that_cite_their_own_documents(client: h
         ("  Port\n authority ", "Port authority"),
         ("\x1b[31mred\u202e", "[31mred"),
         ("\N{SHIP} 항구 #1", "\N{SHIP} 항구 #1"),
+        ("\u1112\u1161\u11bc\u1100\u116e", "항구"),  # as some systems write names of files
+        ("\u200d", ""),
+        ("می\u200cخواهم \U0001f469\u200d\U0001f467", "می\u200cخواهم \U0001f469\u200d\U0001f467"),
         ("x" * 200, "x" * 200),
     ],
 )

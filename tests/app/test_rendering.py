@@ -1,7 +1,7 @@
 """A run's summaries as Markdown and HTML: footnotes, and what is said of summaries that do poorly."""
 
 import re
-from itertools import count
+from itertools import count, groupby
 from typing import Any
 
 import httpx
@@ -94,6 +94,18 @@ def test_without_footnotes_the_text_is_as_it_was(client: httpx.Client) -> None:
     assert not re.search(r"\[\d|Sources", together)
     refused = client.get(f"/v1/runs/{run['id']}/summary", params={"citations": "endnotes"})
     assert (refused.status_code, refused.json()["type"]) == (422, PROBLEM + "invalid-fields")
+
+
+@pytest.mark.parametrize("citations", ["none", "footnotes"])
+def test_a_quoted_list_stays_a_list_under_the_title_of_each_document(citations: str, client: httpx.Client) -> None:
+    documents = ({"title": "Harbour", "text": ENGLISH}, {"title": "항구", "text": KOREAN})
+    run = post(client, *documents, style="bullets")
+    shown = re.sub(r" \[\d+\]", "", read(client, run, citations)).partition("\n## ")[0]
+    titles = {document["id"]: document["title"] for document in run["documents"]}
+    expected = ["# Summary", ""]
+    for id, group in groupby(run["summary"]["sentences"], key=lambda each: each["citations"][0]["document"]):
+        expected += [f"**{titles[id]}:**", "", *[f"- {sentence['text']}" for sentence in group], ""]
+    assert shown.splitlines() == expected[:-1]
 
 
 def test_json_has_its_citations_whatever_is_asked(client: httpx.Client) -> None:

@@ -73,7 +73,7 @@ def test_a_folder_is_read_with_all_that_is_beneath_it(precis: Precis, folder: Pa
     run = json.loads(done.stdout)
     assert [document["id"] for document in run["documents"]] == [f"{folder}/ansan.txt", f"{folder}/south/busan.md"]
     assert run["options"]["length"] == "short"
-    assert "1 file of other kinds" in flat(done.stderr)
+    assert "1 file of other kinds passed over (.png);" in flat(done.stderr)
 
 
 def test_standard_input_is_a_document(precis: Precis) -> None:

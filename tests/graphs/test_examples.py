@@ -36,6 +36,7 @@ def test_the_script_summarises_a_folder_and_says_where_each_sentence_stands(tmp_
     (tmp_path / "lamps.txt").write_text(text)
     (tmp_path / "notes.md").write_text("# Notes\n\n" + text.replace("keeper", "painter"))
     (tmp_path / "photo.jpg").write_bytes(b"\xff\xd8")
+    (tmp_path / "other.txt").write_bytes("문화에 관한 국민의 권리".encode("euc-kr"))  # passed over: it would be garbled
     *sentences, _, last = script(str(tmp_path), "--length", "short").splitlines()
     assert last.startswith("succeeded, ")
     assert len(sentences) > 2

@@ -148,6 +148,20 @@ def test_korean_names_are_told_by_what_they_end_in_and_what_follows() -> None:
     assert len([name for type, name in found if type == "person"]) == 1
 
 
+def test_the_parties_of_a_korean_contract_and_who_speaks_in_minutes_are_named() -> None:
+    text = (
+        "주식회사 한빛상사(이하 갑)와 ㈜누리테크는 한국물산(주)의 물품을 나눈다. 주식회사 설립은 관할법원에 신청한다. "
+        "박지영 과장: 인증이 늦어졌음. 이도현 대리가 설명함. 갑: 주식회사 한빛상사 대표이사 김철수 (인) 을: 최영희 (서명)"
+    )
+    found = set(entities(text))
+    assert {name for type, name in found if type == "organisation"} == {
+        "주식회사 한빛상사",
+        "㈜누리테크",
+        "한국물산(주)",
+    }
+    assert {name for type, name in found if type == "person"} == {"박지영", "이도현", "김철수", "최영희"}
+
+
 def test_names_of_the_samples_are_there_and_little_else() -> None:
     assert named(CONSTITUTION, "organisation")[:3] == ["국회", "대법원", "헌법재판소"]
     assert named(CONSTITUTION, "person") == []

@@ -11,7 +11,9 @@ from typing import NamedTuple
 
 from graphs.facets.offline.lexicons import (
     GAZETTEER,
+    KOREAN_COMPANIES,
     KOREAN_ORGANISATIONS,
+    KOREAN_PARTICLES,
     KOREAN_PLACES,
     KOREAN_SURNAMES,
     KOREAN_TITLES,
@@ -78,13 +80,29 @@ _PARTICLE = re.compile(r"(?<=[A-Za-z0-9])[가-힣]+$")  # behind a foreign name:
 _LIKENED = re.compile(r"-(?:based|like|style|type|related|led|backed|owned|wide|era|made|born|specific|only)$")
 _LABELS = frozenset("abstract appendix chapter conclusion contents figure introduction note section table".split())
 _ACRONYM = re.compile(r"[A-Z][A-Z&]{1,5}$")
+_KOREAN_NAME = rf"[{KOREAN_SURNAMES}][가-힣][가-힣](?<![에의은는을를도로와과년월한할된])"
 _KOREAN = (
-    ("organisation", re.compile(rf"(?<![가-힣])(?:[가-힣]{{2,10}}(?:{KOREAN_ORGANISATIONS})|국회|대법원|헌법재판소)")),
+    (
+        "organisation",
+        re.compile(
+            r"(?<![가-힣])(?!관할|해당|당해|소관|각급)"
+            rf"(?:[가-힣]{{2,10}}(?:{KOREAN_ORGANISATIONS})|국회|대법원|헌법재판소)"
+        ),
+    ),
+    (
+        "organisation",
+        re.compile(
+            rf"(?<![가-힣A-Za-z0-9])(?:{KOREAN_COMPANIES}) ?"
+            r"(?!설립|이사|주주|정관|감사|임원|대표|본사|전환|또는)[가-힣A-Za-z0-9]{2,20}?"
+            rf"(?=(?:{KOREAN_PARTICLES})?(?![가-힣A-Za-z0-9]))"
+            rf"|(?<![가-힣A-Za-z0-9])[가-힣A-Za-z0-9]{{2,20}}(?:{KOREAN_COMPANIES})(?! ?[가-힣A-Za-z0-9]{{3}})"
+        ),
+    ),
     (
         "person",
         re.compile(
-            rf"(?<![가-힣])([{KOREAN_SURNAMES}][가-힣][가-힣])(?<![에의은는을를도로와과년월한할된])"
-            rf"(?= ?(?:{KOREAN_TITLES})(?:[은는이가을를의과와도께]|\b))"
+            rf"(?<![가-힣]){_KOREAN_NAME}(?= ?(?:{KOREAN_TITLES})(?:[은는이가을를의과와도께]|\b)| ?\((?:인|서명)\))"
+            rf"|(?<=대표이사 ){_KOREAN_NAME}(?![가-힣])"
         ),
     ),
     (
