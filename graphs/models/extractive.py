@@ -9,13 +9,13 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from graphs.models.features import agreement, likeness, measure, mix
-from graphs.models.genres import REVIEWS, Look, Weights, batch_genre, genre, is_long_talk
+from graphs.models.genres import REVIEWS, Look, batch_genre, genre, is_long_talk
 from graphs.models.kinds import PROSE, SHORT, WORDLESS, Sentences, kinds
 from graphs.models.matrix import Values, inverse_frequency, weigh
 from graphs.models.picking import MOST_CANDIDATES, Balance, Picker, Terms, best_of_each
 from graphs.models.reading import Reading, read
 from graphs.models.wording import wording
-from graphs.text.arrays import Numbers
+from graphs.text.arrays import Numbers, gaps, runs_of
 from graphs.text.lengths import pieces
 from graphs.text.passages import Passage, passages
 from graphs.text.sentences import sentence_spans
@@ -78,11 +78,11 @@ class BatchIndex:
         if len(self._places) < len(documents_read):
             raise ValueError("two documents of the batch have the same id")
         sizes = np.array([len(document.starts) for document in documents_read], dtype=np.int64)
-        self._bounds = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        self._bounds = np.concatenate([[0], sizes.cumsum()]).astype(np.int64)
         empty = np.zeros(0, np.int64)
         self._starts = np.concatenate([empty, *[document.starts for document in documents_read]])
         self._ends = np.concatenate([empty, *[document.ends for document in documents_read]])
-        self._owners = np.repeat(np.arange(len(documents_read), dtype=np.int64), sizes)
+        self._owners = np.arange(len(documents_read), dtype=np.int64).repeat(sizes)
         asked = Passage(focus or "", np.zeros(1, np.int64), np.array([len(focus or "")], np.int64))
         reading = read(passage.simplified() for passage in passages([*map(_Document.passage, documents_read), asked]))
         self._words, self._leaning = reading.words[:-1], reading.leaning[:-1]
@@ -121,7 +121,7 @@ class BatchIndex:
     def number(self, sentence: Sentence) -> int:
         """The number of a sentence. KeyError if the batch has no such sentence."""
         first, last = self._range(sentence.document)
-        number = first + int(np.searchsorted(self._starts[first:last], sentence.start))
+        number = first + int(self._starts[first:last].searchsorted(sentence.start))
         if number == last or (self._starts[number], self._ends[number]) != sentence[1:]:
             raise KeyError(sentence)
         return number
@@ -134,14 +134,15 @@ class BatchIndex:
         document is unknown.
         """
         first, last = self._range(document)
-        low, high = (first + int(np.searchsorted(self._starts[first:last], offset)) for offset in (start, end))
-        whole = first + int(np.searchsorted(self._ends[first:last], end, side="right"))
+        low, high = (first + int(self._starts[first:last].searchsorted(offset)) for offset in (start, end))
+        whole = first + int(self._ends[first:last].searchsorted(end, side="right"))
         reaching = low - 1 if low > first and self._ends[low - 1] > start else low
         for begin, stop in ((low, min(whole, high)), (reaching, high)):
             own = self._kinds[begin:stop]
             best = int(own.min(initial=WORDLESS))
             if best < WORDLESS:
-                return (begin + np.flatnonzero(own == best)).tolist()
+                found: list[int] = (begin + (own == best).nonzero()[0]).tolist()
+                return found
         return []
 
     def select(self, candidates: Sequence[int], words: int) -> list[int]:
@@ -195,8 +196,8 @@ class BatchIndex:
     def _without_apparatus(self, numbers: Numbers) -> Numbers:
         """The candidates without those of a kind that stands around prose, where their document has better ones."""
         owners, own = self._owners[numbers], self._kinds[numbers]
-        firsts = np.flatnonzero(np.diff(owners, prepend=-1))
-        best = np.repeat(np.minimum.reduceat(own, firsts), np.diff(firsts, append=len(own)))
+        firsts = runs_of(owners)
+        best = np.minimum.reduceat(own, firsts).repeat(gaps(firsts, len(own)))
         kept: Numbers = numbers[own <= np.maximum(best, SHORT)]
         return kept
 
@@ -209,7 +210,7 @@ class BatchIndex:
         least = np.array([weights.least_words for weights in self._genres], np.int64)[self._owners]
         found = [np.zeros(0, np.int64)]
         sizes = np.array([len(document.text) + len(_BLANK_LINE) for document in documents], np.int64)
-        offsets = np.cumsum(sizes) - sizes
+        offsets = sizes.cumsum() - sizes
         for first, last in pieces([document.text for document in documents]):
             own = slice(int(self._bounds[first]), int(self._bounds[last]))
             owners = self._owners[own]
@@ -229,7 +230,7 @@ class BatchIndex:
         height = len(self._starts)
         weighed = weigh(reading.counts, inverse_frequency(reading.counts.head(height)))
         tfidf = weighed.head(height)
-        asked = tfidf.times(weighed.row(height))
+        asked = tfidf.times(weighed.row(height)) if weighed.starts[height] < weighed.starts[-1] else np.zeros(height)
         reading = reading.head(height)
         counts = reading.counts
         prose = _prose(self._kinds, self._owners, len(sizes))
@@ -239,15 +240,14 @@ class BatchIndex:
         apart = counts.apart(self._owners) if several else counts
         alike = likeness(tfidf, apart, prose, self._owners, len(sizes)) if several else 1.0
         self._genre = batch_genre(self._genres, sizes.tolist(), alike)
-        together = float(np.clip((alike - _UNLIKE) / (_LIKE - _UNLIKE), 0.0, 1.0))
+        together = min(max((alike - _UNLIKE) / (_LIKE - _UNLIKE), 0.0), 1.0)
         self._strength = 0.0 if self._genre == REVIEWS else _BALANCE * (1.0 - together)
         # A sentence's place among the prose of its document.
-        before = np.concatenate([[0.0], np.cumsum(prose)])
+        before = np.concatenate([[0.0], prose.cumsum()])
         index = before[:-1] - before[self._bounds[self._owners]]
-        own = np.array(self._genres, dtype=np.float64).reshape(-1, len(Weights._fields))[self._owners]
         by_overlap = any(weights.textrank for weights in (*self._genres, self._genre))
         features = measure(tfidf.like(apart), reading._replace(counts=apart), asked, prose=prose, by_overlap=by_overlap)
-        self._own = self._across = mix(features, index, own, prose=prose, groups=self._owners)
+        self._own = self._across = mix(features, index, self._genres, prose=prose, groups=self._owners)
         if several and together > 0.0:
             features = measure(tfidf, reading, asked, prose=prose, by_overlap=by_overlap)
             features = features._replace(agreement=agreement(counts, apart))
@@ -255,8 +255,8 @@ class BatchIndex:
                 read_as = [document.passage().simplified() for document in documents]
                 texts = [text for own in read_as for text in own.sentences(np.arange(len(own.starts)))]
                 features = features._replace(wording=wording(texts, prose))
-            across = np.broadcast_to(np.array(self._genre, dtype=np.float64), own.shape)
-            self._across = mix(features, index, across, prose=prose, groups=np.zeros_like(self._owners))
+            everything = np.zeros(height, np.int64)
+            self._across = mix(features, index, [self._genre], prose=prose, groups=everything)
 
     def _balance(self, owners: Numbers, kept: Numbers) -> Balance:
         """Each document's due: its share of the words, by the logarithm of the words that may be taken from it."""

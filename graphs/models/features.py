@@ -1,5 +1,6 @@
 """What the embedded model knows of each sentence: how central, frequent, early and matter-of-fact it is."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -88,18 +89,22 @@ def measure(tfidf: Matrix, reading: Reading, asked: Values, *, prose: Values, by
     )
 
 
-def mix(features: Features, index: Values, weights: Values, *, prose: Values, groups: Numbers) -> Values:
+def mix(features: Features, index: Values, weights: Sequence[Weights], *, prose: Values, groups: Numbers) -> Values:
     """The weighted sum of the features, each scaled within its group, scaled again: shape (sentences,).
 
-    `weights` has a row of `Weights` for each sentence, `index` its place among the prose of its document.
+    `weights` are those of each group, one for all where there is but one; `index` is the place of each sentence among
+    the prose of its document.
     """
-    weight = dict(zip(Weights._fields, weights.T, strict=True))
-    mixed = weight["position"] * (1.0 + index) ** -weight["slope"]
-    used = [name for name in _WEIGHED if weight[name].any()]
+    alone = len(weights) == 1
+    table = np.array(weights, np.float64).reshape(-1, len(Weights._fields)).T
+    counts = dict(zip(Weights._fields, (table != 0.0).any(axis=1), strict=True))
+    weight = dict(zip(Weights._fields, table if alone else table[:, groups], strict=True))
+    mixed = weight["position"] * (1.0 + index) ** -(weight["slope"].repeat(len(index)) if alone else weight["slope"])
+    used = [name for name in _WEIGHED if counts[name]]
     counting = [weight[name] for name in used]
     if features.asked.any():
         used.append("asked")
-        counting.append(np.full_like(mixed, FOCUS))
+        counting.append(np.full(1, FOCUS))
     for factor, scaled in zip(
         counting, scale(np.array([getattr(features, name) for name in used]), prose, groups), strict=True
     ):
@@ -109,8 +114,8 @@ def mix(features: Features, index: Values, weights: Values, *, prose: Values, gr
 
 def _mean(counts: Matrix, by_column: Values) -> Values:
     """The mean of a value of the columns over the cells of each row; 0 for an empty row."""
-    ones = counts._replace(values=np.ones_like(counts.values))
-    return ones.times(by_column) / np.maximum(np.diff(counts.starts), 1)
+    summed = np.bincount(counts.rows, by_column[counts.columns], minlength=counts.height)
+    return np.asarray(summed / np.maximum(counts.sizes(), 1), dtype=np.float64)
 
 
 def _terms(matrix: Matrix, apart: Matrix) -> Numbers:

@@ -6,7 +6,10 @@ compared on both halves; `bench/quality.py` reports each.
 
 import re
 from collections.abc import Sequence
+from itertools import islice
 from typing import NamedTuple
+
+import numpy as np
 
 from graphs.text.arrays import Numbers
 from graphs.text.characters import ALNUM, DIGIT, HANGUL, SPACELESS, classes_of
@@ -100,19 +103,22 @@ def is_dense(text: str) -> bool:
     classes = classes_of(sample)
     dense = (classes & (SPACELESS | HANGUL)) > 0
     others = (classes & (ALNUM | HANGUL | DIGIT)) == ALNUM
-    return bool(dense.sum() > others.sum())
+    return bool(np.count_nonzero(dense) > np.count_nonzero(others))
 
 
 def is_dialogue(text: str) -> bool:
     """Whether more than half of the first lines begin with the name of a speaker and a colon."""
     head = text[:_LINES_CHARACTERS]
-    colons = sum(map(head.count, (": ", ":\t", "：")))  # without them no line is looked at: of most texts none need be
+    colons = head.count(":") + head.count("：")  # without them no line is looked at: of most texts none need be
     if 2 * colons <= _FEW_LINES:
         return False
     lines = [line for line in map(str.lstrip, head.split("\n")) if line]
     if len(lines) < _FEW_LINES or 2 * colons <= len(lines):
         return False
-    return 2 * sum(map(bool, map(_SPEAKER.match, lines))) > len(lines)
+    if 2 * sum(map(head.count, (": ", ":\t", "："))) <= len(lines):
+        return False
+    most = len(lines) // 2
+    return next(islice(filter(None, map(_SPEAKER.match, lines)), most, None), None) is not None
 
 
 def quoted_share(look: Look) -> float:

@@ -1,13 +1,12 @@
 """Which sentences of a document are prose, and which stand around it: headings, tables, code, links, references."""
 
 import re
-from bisect import bisect_right
 from typing import NamedTuple
 
 import numpy as np
 
 from graphs.text.arrays import Flags, Numbers
-from graphs.text.characters import ALNUM, HANGUL, SPACELESS, Classes, Codes, classes_of, codes_of
+from graphs.text.characters import ALNUM, HANGUL, SPACELESS, NarrowCodes, classes_of_codes, narrow_codes_of
 
 PROSE, SHORT, APPARATUS, WORDLESS = range(4)
 """Kinds of sentence, best first: a summary takes a worse kind only from a span that holds no better one."""
@@ -29,6 +28,7 @@ _LEADER = re.compile(r"\.{4,}|(?:\. ){4,}|…{2,}|·{4,}")  # a table of content
 _ANNOUNCING = ("다음 각 호", "다음 각 목", "다음과 같", "次のとおり", "以下のとおり", "如下")  # what follows is a list
 _LONGEST_HEADING = 200  # characters
 _LAST_ASCII = 127
+_BEFORE = np.array([-1])  # the first character
 _CODE = ("=>", "==", "()", "</", "{{", "}}")
 _REPEATED = ("|", "\t", " › ", " » ", " · ", " > ")  # twice in a sentence: a table row or a trail of links
 _CITATION = ("doi:", "doi.org/", "arxiv:", " pp. ", "isbn ", "isbn:")
@@ -58,11 +58,11 @@ _REFERENCES_WORDS = 4
 
 # How a Korean sentence ends that is one: with a verb, an adjective, or a noun made of one. A caption or a headline may
 # have a full stop, and ends with a name or a thing.
-_PREDICATES = np.array(sorted(map(ord, "다요까죠네자라오지음함됨임")))
+_PREDICATES = "다요까죠네자라오지음함됨임"
 _TAIL = 4  # characters of a sentence among which the last letter is
 _WHOLE_SHARE = 0.5  # of the words of a document's prose in that script: notes are written without
 
-_PLAIN_END, _CLOSER, _ODD_START, _COLON, _REFERENCES_START = 1, 2, 4, 8, 16
+_PLAIN_END, _CLOSER, _ODD_START, _COLON, _REFERENCES_START, _PREDICATE = 1, 2, 4, 8, 16, 32
 _TABLE = np.zeros(1 << 16, np.uint8)
 """What a character may mean at the start or the end of a sentence, by its code; rarer ones mean nothing."""
 for _bit, _characters in (
@@ -71,6 +71,7 @@ for _bit, _characters in (
     (_ODD_START, "#|`~[-*+>("),
     (_COLON, ":："),
     (_REFERENCES_START, "#0123456789rRbBwWlL참参參"),
+    (_PREDICATE, _PREDICATES),
 ):
     _TABLE[list(map(ord, _characters))] |= _bit
 
@@ -99,8 +100,8 @@ def kinds(sentences: Sentences) -> Numbers:
     text, starts, ends, _, words, least_words, suspects = sentences
     found = np.where(words < least_words, SHORT, PROSE)
     found[words == 0] = WORDLESS
-    signs = _Signs(codes_of(text))
-    marked = _marked(text, starts, ends)
+    signs = _Signs(narrow_codes_of(text))
+    marked = _marked(text, starts, ends, signs)
     references = _in_references(sentences, signs)
     found[references & (words > 0)] = APPARATUS
     unlike = _is_unlike_whole(sentences, found == PROSE, signs)
@@ -108,10 +109,10 @@ def kinds(sentences: Sentences) -> Numbers:
     short = words < 2 * least_words
     plain = signs.end_plainly(ends) & ~signs.at(starts, _ODD_START)
     plain &= (ends - starts > _LONGEST_MARKER) & ~suspects & ~marked
-    titles = np.flatnonzero(plain & short)
+    titles = (plain & short).nonzero()[0]
     plain[titles] = ~_may_be_headings(text, starts, ends, titles, signs)
     close = (words > 0) & ~references & ~plain
-    for row in np.flatnonzero(close).tolist():
+    for row in close.nonzero()[0].tolist():
         start, end = int(starts[row]), int(ends[row])
         sentence = text[start:end]
         if (
@@ -127,17 +128,32 @@ def kinds(sentences: Sentences) -> Numbers:
 class _Signs(NamedTuple):
     """The characters of a text."""
 
-    codes: Codes
+    codes: NarrowCodes
+
+    def places_of(self, sign: str) -> Numbers:
+        """Where a sign of some characters stands, its places in characters: sooner than `str.find` tells them."""
+        ahead = len(sign) - len(sign.lstrip(" "))  # of which there are many
+        places: Numbers = (self.codes[ahead : len(self.codes) - len(sign) + ahead + 1] == ord(sign[ahead])).nonzero()[0]
+        for place, character in enumerate(sign):
+            if place != ahead:
+                places = places[self.codes[places + place] == ord(character)]
+        return places
 
     def at(self, places: Numbers, meaning: int) -> Flags:
         """Whether the character at each place has a meaning."""
-        found: Flags = (_TABLE[np.minimum(self.codes[places], len(_TABLE) - 1)] & meaning) > 0
-        return found
+        return _mean(self.codes[places], meaning)
 
     def end_plainly(self, ends: Numbers) -> Flags:
         """Whether what ends there ends as only a sentence does."""
         closed = self.at(ends - 1, _CLOSER) & self.at(np.maximum(ends - 2, 0), _PLAIN_END)
         return self.at(ends - 1, _PLAIN_END) | closed
+
+
+def _mean(codes: NarrowCodes, meaning: int) -> Flags:
+    """Whether each of some characters has a meaning."""
+    narrow = codes.dtype == np.uint8
+    found: Flags = (_TABLE[codes if narrow else np.minimum(codes, len(_TABLE) - 1)] & meaning) > 0
+    return found
 
 
 def _announces(text: str, starts: Numbers, ends: Numbers, signs: _Signs) -> Flags:
@@ -146,7 +162,7 @@ def _announces(text: str, starts: Numbers, ends: Numbers, signs: _Signs) -> Flag
     for phrase in () if text.isascii() else _ANNOUNCING:
         place = text.find(phrase) if phrase[0] in text else -1  # looking for one character is faster
         while place >= 0:
-            row = int(np.searchsorted(ends, place, side="right"))
+            row = int(ends.searchsorted(place, side="right"))
             if row < len(ends) and starts[row] <= place:
                 announcing[row] = True
             place = text.find(phrase, place + len(phrase))
@@ -163,24 +179,22 @@ def _is_unlike_whole(sentences: Sentences, prose: Flags, signs: _Signs) -> Flags
     unlike = np.zeros(len(starts), np.bool_)
     if text.isascii() or not len(starts):
         return unlike
-    codes = signs.codes
+    codes = signs.codes.astype(np.uint32, copy=False)
     last = np.zeros(len(starts), codes.dtype)
     for back in range(_TAIL, 0, -1):  # the one nearest to the end is written last
         code = codes[np.maximum(ends - back, starts)]
-        is_letter = (_classes_of(code) & (ALNUM | SPACELESS)) > 0
+        is_letter = (classes_of_codes(code) & (ALNUM | SPACELESS)) > 0
         last[is_letter] = code[is_letter]
-    script = _classes_of(last)
+    script = classes_of_codes(last)
     korean, dense = (script & HANGUL) > 0, (script & (HANGUL | SPACELESS)) > 0
+    if not dense.any():
+        return unlike
     size = int(documents[-1]) + 1
-    for own, whole in ((korean, np.isin(last, _PREDICATES)), (dense, last != codes[ends - 1])):
+    for own, whole in ((korean, _mean(last, _PREDICATE)), (dense, last != codes[ends - 1])):
         count = words * (own & prose)
         mostly = np.bincount(documents, count * whole, size) > _WHOLE_SHARE * np.bincount(documents, count, size)
         unlike |= own & ~whole & mostly[documents]
     return unlike
-
-
-def _classes_of(codes: Codes) -> Classes:
-    return classes_of(codes.tobytes().decode("utf-32-le", "surrogatepass"))
 
 
 def _may_be_headings(text: str, starts: Numbers, ends: Numbers, rows: Numbers, signs: _Signs) -> Flags:
@@ -189,14 +203,18 @@ def _may_be_headings(text: str, starts: Numbers, ends: Numbers, rows: Numbers, s
     The line around such a one is short and ends like no sentence, and it is a paragraph by itself, or nothing but the
     sentence stands in it.
     """
-    borders = np.concatenate([[-1], np.flatnonzero(signs.codes == ord("\n")), [len(text)]])
-    places = np.searchsorted(borders, ends[rows])
-    lefts, rights = borders[np.searchsorted(borders, starts[rows]) - 1] + 1, borders[places]
+    if not len(rows):
+        return np.zeros(0, np.bool_)
+    breaks = (signs.codes == ord("\n")).nonzero()[0]
+    borders = np.concatenate((_BEFORE, breaks, np.array([len(text)])))
+    lefts = borders[breaks.searchsorted(starts[rows])] + 1
+    rights = borders[breaks.searchsorted(ends[rows]) + 1]
     may: Flags = rights - lefts <= _LONGEST_HEADING
     may &= ~signs.end_plainly(np.maximum(rights, 1))
     if "\r" not in text:  # which may end a line, too
-        others = np.concatenate([[0], ends[:-1]])[rows] > lefts
-        others |= np.append(starts[1:], len(text))[rows] < rights
+        # A sentence begins or ends in the line besides this one.
+        others = (rows > 0) & (ends[rows - 1] > lefts)
+        others |= (rows < len(starts) - 1) & (starts[np.minimum(rows + 1, len(starts) - 1)] < rights)
         behind = signs.codes[np.minimum(rights + 1, len(text) - 1)]
         goes_on = (lefts > 0) & (signs.codes[np.maximum(lefts - 2, 0)] != ord("\n"))
         goes_on |= (rights + 1 < len(text)) & (behind > ord(" ")) & (behind <= _LAST_ASCII)
@@ -208,11 +226,11 @@ def _in_references(sentences: Sentences, signs: _Signs) -> Flags:
     """Whether each sentence is part of a list of references, its heading included."""
     text, starts, ends, documents, words, *_ = sentences
     inside = np.zeros(len(starts), np.bool_)
-    few = np.flatnonzero((words > 0) & (words <= _REFERENCES_WORDS))
+    few = ((words > 0) & (words <= _REFERENCES_WORDS)).nonzero()[0]
     few = few[signs.at(starts[few], _REFERENCES_START)]
     heads = [row for row in few.tolist() if _REFERENCES.fullmatch(text, int(starts[row]), int(ends[row]))]
     for row in heads:
-        first, last = np.searchsorted(documents, documents[row] + np.arange(2)).tolist()
+        first, last = documents.searchsorted(documents[row] + np.arange(2)).tolist()
         stop = row
         if 3 * (starts[row] - starts[first]) > ends[last - 1] - starts[first]:  # not one of a table of contents
             stop = row + 1
@@ -224,16 +242,15 @@ def _in_references(sentences: Sentences, signs: _Signs) -> Flags:
     return inside
 
 
-def _marked(text: str, starts: Numbers, ends: Numbers) -> Flags:
+def _marked(text: str, starts: Numbers, ends: Numbers, signs: _Signs) -> Flags:
     """Whether each sentence has one of the signs of code, tables and trails: each is searched for in the whole text."""
     marked = np.zeros(len(starts), np.bool_)
-    begins, stops = starts.tolist(), ends.tolist()
     for sign in _SIGNS:
-        place = text.find(sign) if all(map(text.__contains__, sign)) else -1  # looking for one character is faster
-        while place >= 0 and (row := bisect_right(stops, place)) < len(stops):
-            inside = begins[row] <= place
-            marked[row] |= inside
-            place = text.find(sign, stops[row] if inside else begins[row])
+        if all(map(text.__contains__, sign)):  # looking for one character is faster
+            places = signs.places_of(sign)
+            rows = ends.searchsorted(places, side="right")
+            places, rows = places[rows < len(starts)], rows[rows < len(starts)]
+            marked[rows[starts[rows] <= places]] = True
     return marked
 
 

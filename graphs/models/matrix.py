@@ -5,7 +5,7 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from graphs.text.arrays import Numbers, numbered
+from graphs.text.arrays import Numbers, numbered, runs_of
 
 Values = NDArray[np.float64]
 
@@ -27,8 +27,8 @@ class Matrix(NamedTuple):
     @classmethod
     def of_cells(cls, rows: Numbers, columns: Numbers, values: Numbers, height: int, width: int) -> Self:
         """The matrix of cells that are ordered by row, then column, each once."""
-        starts = np.searchsorted(rows, np.arange(height + 1))
-        return cls(starts.astype(np.int64), rows, columns, values.astype(np.float64), max(1, width))
+        starts = rows.searchsorted(np.arange(height + 1))
+        return cls(starts, rows, columns, values.astype(np.float64), max(1, width))
 
     def head(self, height: int) -> Self:
         """The first rows."""
@@ -45,15 +45,19 @@ class Matrix(NamedTuple):
         """The rows of these numbers, in their order."""
         starts = self.starts[numbers]
         sizes = self.starts[numbers + 1] - starts
-        offsets = np.concatenate([[0], np.cumsum(sizes)])
-        cells = np.arange(int(offsets[-1])) + np.repeat(starts - offsets[:-1], sizes)
-        rows = np.repeat(np.arange(len(numbers)), sizes)
+        offsets = np.concatenate([[0], sizes.cumsum()])
+        cells = np.arange(int(offsets[-1])) + (starts - offsets[:-1]).repeat(sizes)
+        rows = np.arange(len(numbers)).repeat(sizes)
         return self._replace(starts=offsets, rows=rows, columns=self.columns[cells], values=self.values[cells])
 
     @property
     def height(self) -> int:
         """The number of rows."""
         return len(self.starts) - 1
+
+    def sizes(self) -> Numbers:
+        """How many cells each row has."""
+        return self.starts[1:] - self.starts[:-1]
 
     def times(self, vector: Values) -> Values:
         """The product with a vector of shape (width,): shape (height,)."""
@@ -105,9 +109,9 @@ def overlap(counts: Matrix) -> Matrix:
     The geometric instead of the arithmetic mean of the logarithms makes it a product of sparse rows; one is added to
     each length, so that a sentence of one term has a logarithm to divide by.
     """
-    sizes = np.diff(counts.starts).astype(np.float64)
+    sizes = counts.sizes().astype(np.float64)
     factors = 1.0 / np.sqrt(2.0 * np.log(np.maximum(sizes, 1.0) + 1.0))
-    return counts._replace(values=np.ones_like(counts.values)).scaled(factors)
+    return counts._replace(values=factors[counts.rows])
 
 
 def scale(values: Values, prose: Values, groups: Numbers) -> Values:
@@ -115,19 +119,25 @@ def scale(values: Values, prose: Values, groups: Numbers) -> Values:
 
     Each row by itself: shape (..., sentences). `prose` is 1 for a sentence that is prose, else 0; `groups` ascend.
     """
-    own = np.flatnonzero(prose > 0)
-    size = int(groups[-1]) + 1 if len(groups) else 0
-    shape = (*values.shape[:-1], size)
-    low, high = np.full(shape, np.inf), np.full(shape, -np.inf)
-    if len(own):
-        runs = np.flatnonzero(np.diff(groups[own], prepend=-1))
-        filled = groups[own[runs]]
-        low[..., filled] = np.minimum.reduceat(values[..., own], runs, axis=-1)
-        high[..., filled] = np.maximum.reduceat(values[..., own], runs, axis=-1)
-    flat = high - low <= 1e-12 * np.abs(high)
-    low, width = np.where(flat, 0.0, low), np.where(flat, 1.0, high - low)
-    moved = (values - low[..., groups]) / width[..., groups]
-    return np.where(flat[..., groups], 0.0, np.clip(moved, 0.0, 1.0))
+    own = prose.nonzero()[0]
+    if not len(own):
+        return np.zeros(values.shape)
+    taken, within = values[..., own], groups[own]
+    if groups[0] == groups[-1]:
+        low, high = np.minimum.reduce(taken, axis=-1, keepdims=True), np.maximum.reduce(taken, axis=-1, keepdims=True)
+    else:
+        runs = runs_of(within)
+        shape = (*values.shape[:-1], int(groups[-1]) + 1)
+        low, high = np.full(shape, np.inf), np.full(shape, -np.inf)
+        low[..., within[runs]] = np.minimum.reduceat(taken, runs, axis=-1)
+        high[..., within[runs]] = np.maximum.reduceat(taken, runs, axis=-1)
+    width = high - low
+    flat = width <= 1e-12 * np.abs(high)
+    low[flat], width[flat] = 0.0, np.inf  # whatever is divided by that is 0
+    if low.shape[-1] > 1:
+        low, width = low[..., groups], width[..., groups]
+    moved = (values - low) / width
+    return np.asarray(np.minimum(np.maximum(moved, 0.0, out=moved), 1.0, out=moved), dtype=np.float64)
 
 
 def _sums(places: Numbers, values: Values, size: int) -> Values:

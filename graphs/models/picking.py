@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from graphs.models.matrix import Matrix, Values
-from graphs.text.arrays import Flags, Numbers
+from graphs.text.arrays import Flags, Numbers, gaps, runs_of
 
 SAME = 0.95  # a sentence this similar to a chosen one only repeats it
 MOST_CANDIDATES = 4_000  # of the best score: the rest of a long text is never reached
@@ -144,6 +144,6 @@ def best_of_each(scores: Values, groups: Numbers, most: int) -> Numbers:
     if len(scores) <= most:
         return np.arange(len(scores))
     order = np.lexsort((-scores, groups))
-    firsts = np.flatnonzero(np.diff(groups[order], prepend=-1))
-    rank = np.arange(len(order)) - np.repeat(firsts, np.diff(np.append(firsts, len(order))))
+    firsts = runs_of(groups[order])
+    rank = np.arange(len(order)) - firsts.repeat(gaps(firsts, len(order)))
     return np.sort(order[rank < max(1, most // len(firsts))])

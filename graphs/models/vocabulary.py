@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from functools import cache
+from itertools import chain
 from threading import Lock
 from typing import TypeVar
 
@@ -18,6 +19,9 @@ MOST_CHARACTERS = 1 << 21  # of those of one batch, before they are forgotten an
 
 PERSON, NUMBER, SUSPECT, CUE = 1, 2, 4, 8
 """Flags of a word."""
+
+NONE, SEVERAL = -1, -2
+"""In place of the number of a word's one term."""
 
 _PERSONS = frozenset(
     """
@@ -61,18 +65,14 @@ class Vocabulary:
     def __init__(self, terms: Sequence[str] = ()) -> None:
         """`terms` are numbered first, in their order."""
         self.flags = np.zeros(1, np.uint8)
-        self.sizes = np.zeros(1, np.int64)
-        """How many terms a word has."""
-        self.firsts = np.zeros(1, np.int64)
-        """Where its first one stands in `terms`."""
-        self.terms = np.zeros(1, np.int64)
-        """Their numbers."""
+        self.only = np.full(1, NONE, np.int64)
+        """The number of a word's one term; `NONE` or `SEVERAL` where it has not one."""
         self.names = list(terms)
         """The terms by their numbers."""
         self._known = {name: number for number, name in enumerate(self.names)}
         self.characters = 0
         """Of all words: by them it is told how large it is."""
-        self._stored = 0  # of `terms`
+        self._several: dict[int, list[int]] = {}  # of words with more than one term, their numbers
         self._numbers: dict[bool, dict[str, int]] = {ascii: {BREAK: 0} for ascii in (False, True)}
         self._slot_heads, self._slot_tails = np.zeros((2, 1 << _SLOT_BITS), np.uint64)
         self._slot_numbers = np.zeros(1 << _SLOT_BITS, np.int32)
@@ -86,8 +86,9 @@ class Vocabulary:
         """The number of each word of a text in ASCII; new ones are learnt."""
         numbers = self._looked_up(forms.heads, forms.tails)
         numbers[forms.ends - forms.starts > LONGEST] = 0
-        unknown = np.flatnonzero(numbers == 0)
-        numbers[unknown] = self.numbers_of_words(forms.spelt(unknown), ascii=True)
+        unknown = (numbers == 0).nonzero()[0]
+        if len(unknown):
+            numbers[unknown] = self.numbers_of_words(forms.spelt(unknown), ascii=True)
         return numbers
 
     def numbers_of_words(self, words: Sequence[str], *, ascii: bool) -> Numbers:
@@ -97,13 +98,18 @@ class Vocabulary:
             self._learn(words, ascii=ascii)
         return np.fromiter(map(known.__getitem__, words), np.int64, len(words))
 
+    def several(self, words: Numbers) -> tuple[Numbers, Numbers]:
+        """Of some words that have several terms how many each has, and the numbers of them all."""
+        found = [self._several[word] for word in words.tolist()]
+        return np.fromiter(map(len, found), np.int64, len(found)), np.array(list(chain.from_iterable(found)), np.int64)
+
     def _looked_up(self, heads: Keys, tails: Keys) -> Numbers:
         """What the table has: 0 for what it has not."""
         slots = _slots(heads, tails)
         found = self._slot_heads[slots]
         same = (found == heads) & (self._slot_tails[slots] == tails)
         numbers = np.where(same, self._slot_numbers[slots], 0).astype(np.int64)
-        rest = np.flatnonzero(~same & (found > 0))  # another word was here before
+        rest = (~same & (found > 0)).nonzero()[0]  # another word was here before
         for step in range(1, _MOST_PROBES):
             if not len(rest):
                 break
@@ -119,14 +125,16 @@ class Vocabulary:
             known = self._numbers[ascii]
             new = [word for word in dict.fromkeys(words) if word not in known]
             first = len(self)
-            terms = [terms_of(word, ascii=ascii) for word in new]
-            sizes = np.fromiter(map(len, terms), np.int64, len(new))
-            numbers = [self._term(term) for own in terms for term in own]
-            self.terms = _with(self.terms, self._stored, np.array(numbers, np.int64))
-            self.firsts = _with(self.firsts, first, self._stored + np.cumsum(sizes) - sizes)
-            self._stored += len(numbers)
+            only = np.full(len(new), NONE, np.int64)
+            for place, word in enumerate(new):
+                numbers = list(map(self._term, terms_of(word, ascii=ascii)))
+                if len(numbers) == 1:
+                    only[place] = numbers[0]
+                elif numbers:
+                    only[place] = SEVERAL
+                    self._several[first + place] = numbers
             self.characters += sum(map(len, new))
-            self.sizes = _with(self.sizes, first, sizes)
+            self.only = _with(self.only, first, only)
             self.flags = _with(self.flags, first, np.fromiter(map(_flags, new), np.uint8, len(new)))
             if ascii:
                 self._fill_slots(forms_of("\n".join(new)), first)
@@ -140,7 +148,7 @@ class Vocabulary:
 
     def _fill_slots(self, forms: Forms, first: int) -> None:
         """Give new words their slots; one that finds none free is left to the dictionary."""
-        fitting = np.flatnonzero(forms.ends - forms.starts <= LONGEST)
+        fitting = (forms.ends - forms.starts <= LONGEST).nonzero()[0]
         heads, tails = forms.heads[fitting], forms.tails[fitting]
         for number, slot, head, tail in zip(
             (first + fitting).tolist(), _slots(heads, tails).tolist(), heads.tolist(), tails.tolist(), strict=True

@@ -31,7 +31,7 @@ def wording(texts: Sequence[str], prose: Values) -> Values:
     for first, last in pieces(texts):
         keys = _keys(texts[first:last])
         is_word = keys > 0
-        own = first + np.cumsum(~is_word)[is_word]
+        own = first + (~is_word).cumsum()[is_word]
         owners.append(own.astype(np.int32))
         slots.append((keys[is_word] * _SCATTER >> np.uint64(64 - bits)).astype(np.int32))
     own, slot = np.concatenate(owners), np.concatenate(slots)
@@ -44,7 +44,7 @@ def _keys(texts: Sequence[str]) -> NDArray[np.uint64]:
     """The words of texts in order as numbers, with a 0 between one text's and the next's."""
     read = b" " + joined(texts).lower().encode("utf-8", "surrogatepass").translate(_PARTS) + b" " * (_BYTES + 1)
     is_space = np.frombuffer(read, np.uint8) == _SPACE
-    edges = np.flatnonzero(is_space[1:] != is_space[:-1]) + 1
+    edges = (is_space[1:] != is_space[:-1]).nonzero()[0] + 1
     starts, ends = edges[::2], edges[1::2]
     heads = np.ndarray((len(read) - _BYTES + 1,), "<u8", read, strides=(1,))[starts]
     return np.asarray(heads & _MASKS[np.minimum(ends - starts, _BYTES)], dtype=np.uint64)

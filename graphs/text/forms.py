@@ -58,7 +58,7 @@ def forms_of(text: str) -> Forms:
     encoded = text.encode("ascii", "replace") + _PADDING
     read = encoded.translate(_FORMS)
     runs = np.frombuffer(read, np.uint8) >= _FIRST_ALNUM
-    edges = np.flatnonzero(runs[1:] != runs[:-1]) + 1
+    edges = (runs[1:] != runs[:-1]).nonzero()[0] + 1
     if runs[0]:
         edges = np.concatenate([[0], edges])
     starts, ends = edges[::2], edges[1::2]
@@ -66,8 +66,9 @@ def forms_of(text: str) -> Forms:
     first = _parted(read, starts, ends)
     if not first.all():
         # Of a word such as "1,200" or "don't", which is one whatever its parts are.
-        opens = opens[first]
-        starts, ends = starts[first], ends[np.append(first[1:], True)]
+        kept = first.nonzero()[0]
+        opens, starts = opens[kept], starts[kept]
+        ends = ends[np.concatenate([kept[1:] - 1, [len(ends) - 1]])]
     return Forms(read, starts, ends, *_keys(read, starts, ends), opens)
 
 
@@ -76,12 +77,12 @@ def _parted(read: bytes, starts: Numbers, ends: Numbers) -> Flags:
     codes = np.frombuffer(read, np.uint8)
     parted = np.ones(len(starts), np.bool_)
     # Most have one right behind the run before, most others right before their own.
-    close = np.flatnonzero(codes[ends[:-1]] != _SPACE) + 1
+    close = (codes[ends[:-1]] != _SPACE).nonzero()[0] + 1
     close = close[codes[starts[close] - 1] != _SPACE]
     parted[close] = False
     wide = close[starts[close] - ends[close - 1] > 2]
-    for run in wide.tolist():
-        parted[run] = read.find(b" ", ends[run - 1], starts[run]) >= 0
+    for run, start, end in zip(wide.tolist(), ends[wide - 1].tolist(), starts[wide].tolist(), strict=True):
+        parted[run] = read.find(b" ", start, end) >= 0
     return parted
 
 
@@ -91,6 +92,6 @@ def _keys(read: bytes, starts: Numbers, ends: Numbers) -> tuple[Keys, Keys]:
     eights = np.ndarray((len(read) - _HALF + 1,), "<u8", read, strides=(1,))
     heads = eights[starts] & _MASKS[np.minimum(lengths, _HALF)]
     tails = np.zeros(len(starts), np.uint64)
-    long = np.flatnonzero(lengths > _HALF)
+    long = (lengths > _HALF).nonzero()[0]
     tails[long] = eights[starts[long] + _HALF] & _MASKS[np.minimum(lengths[long] - _HALF, _HALF)]
     return heads, tails

@@ -27,8 +27,8 @@ def pieces(texts: Sequence[str]) -> list[tuple[int, int]]:
     """Runs of texts, as first and last, that have together about `PIECE_CHARACTERS`."""
     if sum(map(len, texts)) <= PIECE_CHARACTERS:
         return [(0, len(texts))] if texts else []
-    ends = np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts)))
-    bounds = np.flatnonzero(np.diff(ends // PIECE_CHARACTERS, prepend=0))
+    ends = np.fromiter(map(len, texts), np.int64, len(texts)).cumsum()
+    bounds = np.diff(ends // PIECE_CHARACTERS, prepend=0).nonzero()[0]
     return list(pairwise(sorted({0, *bounds.tolist(), len(texts)})))
 
 
@@ -36,9 +36,9 @@ def _count(texts: Sequence[str]) -> Numbers:
     classes = classes_of(" ".join([*texts, ""]))
     parts = (classes & (SPACE | SPACELESS)) > 0
     # A word is a run between white space, or a script without it, that has a letter or digit.
-    starts = np.flatnonzero(np.diff(parts, prepend=True) & ~parts)
+    starts = (np.diff(parts, prepend=True) & ~parts).nonzero()[0]
     is_word = (classes[starts] & ALNUM) > 0
-    behind = np.flatnonzero(~is_word)  # what begins with a quotation mark, say
+    behind = (~is_word).nonzero()[0]  # what begins with a quotation mark, say
     places = starts[behind]
     while len(places):
         places = places + 1
@@ -47,7 +47,7 @@ def _count(texts: Sequence[str]) -> Numbers:
         go_on = (found & (ALNUM | SPACE | SPACELESS)) == 0
         behind, places = behind[go_on], places[go_on]
     edges = np.cumsum([0, *(len(text) + 1 for text in texts)])
-    counted = np.diff(np.searchsorted(starts[is_word], edges))
+    counted = np.diff(starts[is_word].searchsorted(edges))
     return counted + _halves((classes & SPACELESS) > 0, edges)
 
 
@@ -55,7 +55,7 @@ def _halves(spaceless: Flags, edges: Numbers) -> Numbers:
     """Half the length, rounded up, of each run of a script without spaces, summed from edge to edge."""
     if not spaceless.any():
         return np.zeros(len(edges) - 1, np.int64)
-    turns = np.flatnonzero(np.diff(spaceless, prepend=False))  # the last character is a space: there are pairs
+    turns = np.diff(spaceless, prepend=False).nonzero()[0]  # the last character is a space: there are pairs
     words = (turns[1::2] - turns[::2] + 1) // 2
-    summed = np.concatenate([[0], np.cumsum(words)])
-    return np.diff(summed[np.searchsorted(turns[::2], edges)])
+    summed = np.concatenate([[0], words.cumsum()])
+    return np.diff(summed[turns[::2].searchsorted(edges)])

@@ -35,13 +35,13 @@ def pairs_of(folded: str) -> Pairs | None:
     codes = codes_of(folded)
     classes = classes_of(folded)
     scripts = classes & (SPACELESS | HANGUL)
-    dense = np.flatnonzero(scripts)
+    dense = scripts.nonzero()[0]
     if not len(dense) or ((scripts > 0) & ((classes & DIGIT) > 0)).any():
         return None
     goes_on = np.diff(dense, append=-1) == 1
     goes_on[:-1] &= scripts[dense[:-1]] == scripts[dense[1:]]
     comes_on = np.concatenate([[False], goes_on[:-1]])
-    own = np.flatnonzero(goes_on | ~comes_on)  # the last one of several is part of the pair before
+    own = (goes_on | ~comes_on).nonzero()[0]  # the last one of several is part of the pair before
     first = codes[dense].astype(np.int64)
     second = np.where(goes_on, np.concatenate([first[1:], first[:1]]), 0)[own]
     keys, inverse = _distinct(first[own], second)
@@ -60,7 +60,7 @@ def _distinct(first: Numbers, second: Numbers) -> tuple[Numbers, Numbers]:
     width = int(max(first.max(), second.max())) + 1
     number = np.zeros(width, np.int64)
     number[first] = number[second] = 1
-    characters = np.flatnonzero(number)
+    characters = number.nonzero()[0]
     size = len(characters)
     if size * size > _MOST_CELLS:
         keys, inverse = np.unique(first << _BITS | second, return_inverse=True)

@@ -53,7 +53,7 @@ def _parts(document: Passage) -> Iterator[Passage]:
     if len(text) <= PASSAGE_CHARACTERS:
         yield document
         return
-    cuts = np.searchsorted(starts, np.arange(PASSAGE_CHARACTERS, len(text), PASSAGE_CHARACTERS))
+    cuts = starts.searchsorted(np.arange(PASSAGE_CHARACTERS, len(text), PASSAGE_CHARACTERS))
     bounds = np.unique(np.concatenate([[0], cuts, [len(starts)]])).tolist()
     for first, last in pairwise(bounds):
         low = int(starts[first])
@@ -71,6 +71,6 @@ def _joined(parts: list[Passage]) -> Passage:
     if (joined.starts[1:] == joined.ends[:-1]).any():
         sentences = joined.sentences(np.arange(len(joined.starts)))
         lengths = joined.ends - joined.starts
-        starts = np.cumsum(lengths + 1) - lengths - 1
+        starts = (lengths + 1).cumsum() - lengths - 1
         joined = Passage("\n".join(sentences), starts, starts + lengths)
     return joined
