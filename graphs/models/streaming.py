@@ -16,6 +16,7 @@ STREAMING = {"stream": True, "stream_options": {"include_usage": True}}  # what 
 ANSWER_BYTES = 4 * 1024 * 1024  # of one answer; the longest summary is a hundredth of it
 STREAM_BYTES = 8 * ANSWER_BYTES  # of one that comes in pieces: each piece says all about itself anew
 THINK = "<think>"
+_TAG_END = "think>"  # of the one that closes, too
 # Each search ends at the next <think>: without that, a text of many would take time by the square of its length.
 _THINKING = re.compile(r"<think>(?:(?!<think>).)*?</think>\s*|^.*?</think>\s*|^\s*<think>.*", re.DOTALL)
 
@@ -106,7 +107,7 @@ def joined(pieces: Iterable[str], errors: str = "replace") -> str:
 
 def without_thoughts(text: str) -> str:
     """Return an answer without what the model thought before it."""
-    return _THINKING.sub("", text)
+    return _THINKING.sub("", text) if _TAG_END in text else text  # to look for a tag first is a hundred times faster
 
 
 def said_so_far(pieces: Iterable[str]) -> str:

@@ -66,15 +66,16 @@ class OpenAITokens:
         words = text.split()
         spaces = text.count(" ")
         others = len(text) - sum(map(len, words)) - spaces
-        return sum(map(self._of_word, words)) + max(0, spaces - len(words)) + MOST_TOKENS_A_CHARACTER * others + 1
+        known = self._words.get
+        tokens = sum([known(word) or self._of_word(word) for word in words])
+        return tokens + max(0, spaces - len(words)) + MOST_TOKENS_A_CHARACTER * others + 1
 
     def _of_word(self, word: str) -> int:
-        known = self._words.get(word)
-        if known is None:
-            known = max(self.count([f" {word}", word]))
-            if len(word) <= KEPT_CHARACTERS and len(self._words) < KEPT_WORDS:
-                self._words[word] = known
-        return known
+        """Return the most tokens of a word that is not remembered, and remember it."""
+        tokens = max(self.count([f" {word}", word]))
+        if len(word) <= KEPT_CHARACTERS and len(self._words) < KEPT_WORDS:
+            self._words[word] = tokens
+        return tokens
 
 
 class CharacterTokens:
