@@ -359,22 +359,25 @@ class Calls:
         if wait_seconds is None:
             return await self._ask_once(call, gate, room, place)
         asking = {asyncio.create_task(self._ask_once(call, gate, room, place))}
+        has_begun = asyncio.Event()  # the second one
         try:
             done, _ = await asyncio.wait(asking, timeout=wait_seconds)
             if not done and gate.may_hedge():
-                asking.add(asyncio.create_task(self._ask_ahead(call, gate, room)))
+                asking.add(asyncio.create_task(self._ask_ahead(call, gate, room, has_begun)))
             while True:
                 done, asking = await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
                 answered = [task for task in done if task.exception() is None]
-                if answered or not asking:  # a failure counts when nobody else may do better
+                # A failure counts when nobody else may do better. Who still waits for a place may wait for this one's.
+                if answered or not has_begun.is_set() or not asking:
                     return (answered or list(done))[0].result()
         finally:
             for task in asking:
                 task.cancel()
             await asyncio.gather(*asking, return_exceptions=True)
 
-    async def _ask_ahead(self, call: Call, gate: Gate, room: int) -> Answer:
+    async def _ask_ahead(self, call: Call, gate: Gate, room: int, has_begun: asyncio.Event) -> Answer:
         async with gate.turn(call.run, call.bound(room).tokens, ahead=True) as place:
+            has_begun.set()
             return await self._ask_once(call, gate, room, place)
 
     async def _ask_once(self, call: Call, gate: Gate, room: int, place: Place) -> Answer:

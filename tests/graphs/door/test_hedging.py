@@ -9,6 +9,7 @@ import pytest
 from graphs.models import Answer, Call, Calls, Limits
 from graphs.models.failures import AnswerRefused, Overloaded, QuotaExhausted
 from graphs.models.spending import Spending
+from tests.graphs.door.model import transient
 
 
 class After(NamedTuple):
@@ -20,8 +21,8 @@ class After(NamedTuple):
 class Stragglers:
     """Calls of which the first to a question can be slow, behind a gate that knows how long calls take."""
 
-    def __init__(self, **limits: Any) -> None:
-        self.calls = Calls(limits=Limits(most=8, hedge=True, **limits), backoff_seconds=0.001, deadline_seconds=5)
+    def __init__(self, most: int = 8) -> None:
+        self.calls = Calls(limits=Limits(most=most, hedge=True), backoff_seconds=0.001, deadline_seconds=5)
         self.asked: dict[str, int] = {}
         self.again: dict[str, asyncio.Event] = {}
         self.cancelled: list[str] = []
@@ -88,6 +89,34 @@ async def test_when_both_fail_the_call_has_failed() -> None:
     with pytest.raises(AnswerRefused):
         await stragglers.calls.ask(stragglers.call("slow", (After(0), AnswerRefused()), (0, AnswerRefused())))
     assert stragglers.calls.gate("test").in_flight == 0
+
+
+async def test_calls_that_hold_all_places_do_not_wait_for_a_place_of_their_second_ones() -> None:
+    stragglers = Stragglers(most=2)
+    await stragglers.warm(100)
+    gate = stragglers.calls.gate("test")
+    going_on = asyncio.Event()
+
+    def call(question: str) -> Call:
+        asked = 0
+
+        async def perform(_: int) -> Answer:
+            nonlocal asked
+            asked += 1
+            if asked == 1:
+                await going_on.wait()
+                raise transient()
+            return Answer(f"answer {asked}")
+
+        return Call(model="test:model", identity={"q": question}, perform=perform)
+
+    asking = [asyncio.create_task(stragglers.calls.ask(call(question))) for question in ("a", "b")]
+    async with asyncio.timeout(30):
+        while gate.waiting < 2:  # noqa: ASYNC110  # the second ones, of which nobody tells
+            await asyncio.sleep(0.001)
+        going_on.set()
+        assert [answer.text for answer in await asyncio.gather(*asking)] == ["answer 2", "answer 2"]
+    assert (gate.in_flight, gate.waiting, gate.unsettled) == (0, 0, 0)
 
 
 async def test_a_hedge_that_is_refused_for_overload_makes_everyone_wait() -> None:
