@@ -137,11 +137,18 @@ async def _clear_up(run_id: str, resources: Resources) -> None:
     async with resources.database.read() as session:
         if await runs.leases(session):
             return
+    await give_room_back(resources)
+
+
+async def give_room_back(resources: Resources) -> bool:
+    """Let the files be no larger than what they hold; tell whether they are, and nobody else was at them."""
     try:
         await compact_checkpoints(resources.checkpoints)
         await resources.database.compact()
     except sqlite3.Error as error:
         logger.info("the files stay as large as they are: %s", error)
+        return False
+    return True
 
 
 async def _begin(run: Run, resources: Resources) -> Texts:

@@ -13,8 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.errors import RunIsActive, RunNotFound
 from app.store import runs
 from app.store.calls import trim
-from app.store.checkpoints import compact_checkpoints
-from app.work.executor import forget_checkpoints, sweep_checkpoints
+from app.work.executor import forget_checkpoints, give_room_back, sweep_checkpoints
 from app.work.resources import Resources
 
 logger = logging.getLogger(__name__)
@@ -48,15 +47,16 @@ class Housekeeping:
 
     async def _tidy(self) -> None:
         try:
-            await tidy(self._resources)
+            if not await tidy(self._resources):
+                self.soon()
         except (SQLAlchemyError, sqlite3.Error, OSError) as error:
             logger.error("tidying up is put off: %s", error)
             self.soon()
 
 
-async def tidy(resources: Resources) -> None:
-    """Delete what is older or more than the settings allow, and give its room back. Raises `SQLAlchemyError` and
-    `sqlite3.Error`.
+async def tidy(resources: Resources) -> bool:
+    """Delete what is older or more than the settings allow, and give its room back; tell whether that could be done
+    now. Raises `SQLAlchemyError` and `sqlite3.Error`.
     """
     database, settings = resources.database, resources.settings
     for id in await runs.outdated(database, days=settings.run_days, most_bytes=settings.run_bytes):
@@ -70,5 +70,4 @@ async def tidy(resources: Resources) -> None:
     gone = await trim(database, days=settings.ledger_days, most_bytes=settings.ledger_bytes)
     logger.info("the ledger: %d calls forgotten for their age or size", gone)
     await sweep_checkpoints(resources)
-    await compact_checkpoints(resources.checkpoints)
-    await database.compact()
+    return await give_room_back(resources)

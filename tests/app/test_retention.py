@@ -1,13 +1,15 @@
 """Runs are kept to an age and a size, never those that have not ended, and the files shrink when runs go."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from app.bootstrap import Services, bootstrap
 from app.errors import RunIsActive
@@ -135,6 +137,25 @@ async def look(keeping: Housekeeping) -> None:
     keeping.look()
     async with asyncio.timeout(10):
         await asyncio.gather(*filter(None, [keeping._task]))
+
+
+async def test_room_that_cannot_be_given_back_while_another_is_at_the_file_is_no_error_and_tried_again_soon(
+    services: Services, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(housekeeping, "TIDY_SECONDS", (0.0, 3_600.0))
+    assert services.database.path is not None
+    keeping = Housekeeping(services.resources)
+    for _ in range(3):
+        await keep(services.database, size=3_000_000, age=20 * DAY)
+    async with services.database.begin() as session:
+        await session.execute(delete(Run))
+    with closing(sqlite3.connect(services.database.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        await look(keeping)
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+    full = services.database.path.stat().st_size
+    await look(keeping)
+    assert services.database.path.stat().st_size < full / 2
 
 
 async def test_a_deletion_is_tidied_up_after_soon(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
