@@ -17,7 +17,7 @@ Dollars = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 class Settings(BaseSettings):
     """What the operator sets. Each has an environment variable `PRECIS_<NAME>`; `precis serve` has a flag of the same
-    name for most.
+    name for the most used.
     """
 
     model_config = SettingsConfigDict(

@@ -17,7 +17,8 @@ from pydantic import SecretStr
 
 from tests.model_server import ROOT, ModelServer
 from tests.openai_answers import request_key
-from tests.openai_faults import BODIES, ERRORS, KINDS, STREAMS, WORDINGS
+from tests.openai_errors import ERRORS, WORDINGS
+from tests.openai_faults import BODIES, KINDS, STREAMS
 
 SOURCE = " ".join(f"Sentence number {number} says that the river rose and the town kept dry." for number in range(40))
 

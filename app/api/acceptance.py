@@ -9,7 +9,7 @@ from typing import Any
 from app.api.batch import Batch, BatchDocument
 from app.bootstrap import Services
 from app.errors import IdempotencyKeyReused
-from app.store import runs
+from app.store import queue, runs
 from app.store.models import Run, Status, new_id, now
 
 FORM = "2:"  # of fingerprints, which begin with it
@@ -45,7 +45,7 @@ async def accept(batch: Batch, services: Services, request_key: str | None = Non
                 if not await _has_made(batch, earlier):
                     raise IdempotencyKeyReused
                 return earlier, False
-        await runs.admit(session, run.text_bytes, most_runs=settings.queue_runs, most_bytes=settings.queue_bytes)
+        await queue.admit(session, run.text_bytes, most_runs=settings.queue_runs, most_bytes=settings.queue_bytes)
         await runs.create(session, run, rows)
     services.worker.wake()
     return run, True

@@ -14,6 +14,7 @@ from graphs.evidence import without_lookalikes
 Citations = Literal["none", "footnotes"]
 
 QUOTE_CHARACTERS = 200  # of a passage, before they are escaped
+LONGEST_WORD = 30  # characters: a longer one is cut, as is a text without spaces
 
 
 class Footnotes:
@@ -74,8 +75,15 @@ class Footnotes:
 
     def _line(self, citation: CitationOut) -> str:
         page = f", page {citation.page}" if citation.page else ""
-        quote = one_line(citation.quote)
-        if len(quote) > QUOTE_CHARACTERS:
-            quote = quote[: QUOTE_CHARACTERS - 1].rstrip() + "…"
+        quote = _shortened(one_line(citation.quote))
         title = self._titles.get(citation.document) or citation.document
         return f"**{self._escape(one_line(title))}**{page}: “{self._escape(quote)}”"
+
+
+def _shortened(quote: str) -> str:
+    """Return a passage, or the beginning of a long one up to the end of a word."""
+    if len(quote) <= QUOTE_CHARACTERS:
+        return quote
+    start = quote[: QUOTE_CHARACTERS - 1]
+    space = start.rfind(" ") if quote[len(start)] != " " else -1
+    return (start[:space] if space > len(start) - LONGEST_WORD else start).rstrip() + "…"

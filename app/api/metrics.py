@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 
 from app.api.dependencies import ServicesDep
 from app.bootstrap import Services
-from app.store import runs
+from app.store import queue
 from app.store.models import Status
 
 router = APIRouter(tags=["health"])
@@ -29,7 +29,7 @@ async def get_metrics(services: ServicesDep) -> Response:
     event loop stood still, memory, and the sizes of the files.
     """
     async with services.database.read() as session:
-        counts = await runs.counts(session)
+        counts = await queue.counts(session)
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Figures([*_of_runs(counts), *_of_gates(services), *_of_process(services)]))
     ProcessCollector(registry=registry)
@@ -46,7 +46,7 @@ class _Figures(Collector):
         return self._figures
 
 
-def _of_runs(counts: runs.Counts) -> Iterator[Metric]:
+def _of_runs(counts: queue.Counts) -> Iterator[Metric]:
     by_status = GaugeMetricFamily("precis_runs", "Runs that are kept, by status.", labels=["status"])
     for status in Status:
         by_status.add_metric([status], counts.by_status.get(status, 0))

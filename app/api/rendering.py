@@ -6,7 +6,8 @@ formatting is let through.
 
 import html
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from markdown_it import MarkdownIt
@@ -26,6 +27,7 @@ from app.api.facets import (
 )
 from app.api.footnotes import Citations, Footnotes
 from app.api.schemas import DocumentOut, GroupOut, RunOut, SentenceOut, SummaryOut
+from app.api.titles import one_line
 
 # What begins something else than text: also a character reference, and a line of tildes that begins code.
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|!~]|&(?=#?\w+;))")
@@ -46,6 +48,7 @@ def render_markdown(run: RunOut, citations: Citations = "none") -> str:
     """Return the summaries as Markdown: the batch's, each group's, each document's; then the sources, if footnotes are
     asked for.
     """
+    run = run.model_copy(update={"documents": _told_apart(run.documents)})
     notes = Footnotes(run.documents, escape, are_wanted=citations == "footnotes")
     parts = ["# Summary"]
     if run.summary:
@@ -86,6 +89,18 @@ def parse(markdown: str) -> list[Token]:
 def escape(text: str) -> str:
     """Return a line in which no character is taken for Markdown."""
     return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+
+
+def _told_apart(documents: Sequence[DocumentOut]) -> list[DocumentOut]:
+    """Return documents of which those of equal titles are called by their ids, or have them behind their titles."""
+    often = Counter(document.title for document in documents)
+    told = []
+    for document in documents:
+        id = one_line(document.id)
+        name = id if document.title in id else f"{document.title} ({id})"
+        is_alone = often[document.title] == 1
+        told.append(document if is_alone else document.model_copy(update={"title": name}))
+    return told
 
 
 def _by_document(summary: SummaryOut) -> list[tuple[str, SummaryOut]]:

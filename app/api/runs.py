@@ -41,7 +41,7 @@ from app.errors import (
     UnreadableDocuments,
     UnsupportedMediaType,
 )
-from app.store import events, runs
+from app.store import events, queue, runs
 from app.store.models import Run, Status
 from app.work.executor import forget_checkpoints
 from app.work.notifier import wait
@@ -209,7 +209,7 @@ async def retry_run(
     settings = services.settings
     budget = changes.budget.model_dump() if changes and changes.budget else None
     async with services.database.begin() as session:
-        await runs.admit(session, run.text_bytes, most_runs=settings.queue_runs, most_bytes=settings.queue_bytes)
+        await queue.admit(session, run.text_bytes, most_runs=settings.queue_runs, most_bytes=settings.queue_bytes)
         await runs.retry(session, run.id, budget=budget)
         # Before anyone can take it: the next try would find that its graph has ended. Not if it goes on already.
         await forget_checkpoints(run.id, services.resources)

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli.choices import STATUSES, Status
 from app.cli.flags import EXIT_CODES, Citations, DataDir, Output, Overwrite, RunId, Server
+from app.cli.options import STATUSES, Status
 
 runs = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
 

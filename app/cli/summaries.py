@@ -5,61 +5,73 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli.choices import Facets, GroupBy, Length, Scope, Strategy, Style, Unsupported, Verify
 from app.cli.flags import Citations, DataDir, Output, Overwrite, Server, settings_of
+from app.cli.options import (
+    AnyOption,
+    Audience,
+    Categories,
+    Facets,
+    Focus,
+    GroupBy,
+    Instructions,
+    Language,
+    Length,
+    MaxCalls,
+    MaxTokens,
+    MaxUsd,
+    MinCoverage,
+    Model,
+    Scope,
+    Strategy,
+    Style,
+    Unsupported,
+    Variants,
+    Verify,
+)
+
+Files = Annotated[
+    list[str],
+    typer.Argument(
+        help="Text, Markdown, HTML or PDF files; folders, with all that is beneath them; patterns such as "
+        "'docs/**/*.pdf'; - for standard input.",
+    ),
+]
+PlanOnly = Annotated[bool, typer.Option("--plan", help="Show calls, tokens and cost at most, and stop.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the run, or the plan, as JSON.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but what is wrong.")]
+Detach = Annotated[bool, typer.Option("--detach", help="Print the run's id and leave; the service goes on with it.")]
 
 
 def summarize(
-    files: Annotated[
-        list[str],
-        typer.Argument(
-            help="Text, Markdown, HTML or PDF files; folders, with all that is beneath them; patterns such as "
-            "'docs/**/*.pdf'; - for standard input.",
-        ),
-    ],
-    model: Annotated[
-        str | None, typer.Option(help="embedded:extractive, or openai:NAME with OPENAI_API_KEY set.")
-    ] = None,
+    files: Files,
+    model: Model = None,
     strategy: Strategy = None,
     scope: Scope = None,
     length: Length = None,
-    language: Annotated[
-        str | None, typer.Option(help="Language to write in, such as en or ko. [auto: each document's own]")
-    ] = None,
-    focus: Annotated[str | None, typer.Option(help="A question or topic to concentrate on.")] = None,
+    language: Language = None,
+    focus: Focus = None,
     style: Style = None,
-    audience: Annotated[str | None, typer.Option(help="Who will read it, in a few words.")] = None,
-    instructions: Annotated[str | None, typer.Option(help="What else is wished, in your own words.")] = None,
+    audience: Audience = None,
+    instructions: Instructions = None,
     facet: Facets = None,
-    category: Annotated[
-        list[str] | None, typer.Option(help="A label that the facet categories chooses from. Repeatable.")
-    ] = None,
+    category: Categories = None,
     group_by: GroupBy = None,
     verify: Verify = None,
     unsupported: Unsupported = None,
-    variants: Annotated[int | None, typer.Option(help="Summaries of the batch to choose the best from. [1]")] = None,
-    min_coverage: Annotated[
-        float | None, typer.Option(help="Share of the text that must be summarised for the run not to fail. [0.9]")
-    ] = None,
-    max_calls: Annotated[int | None, typer.Option(help="Model calls that the run may make.")] = None,
-    max_tokens: Annotated[int | None, typer.Option(help="Tokens that it may use, prompts and answers.")] = None,
-    max_usd: Annotated[float | None, typer.Option(help="US dollars that it may cost.")] = None,
-    option: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=VALUE", help="Any option of the API by its name; the value may be JSON. Repeatable."
-        ),
-    ] = None,
-    plan: Annotated[bool, typer.Option("--plan", help="Show calls, tokens and cost at most, and stop.")] = False,
+    variants: Variants = None,
+    min_coverage: MinCoverage = None,
+    max_calls: MaxCalls = None,
+    max_tokens: MaxTokens = None,
+    max_usd: MaxUsd = None,
+    option: AnyOption = None,
+    plan: PlanOnly = False,
     output: Output = None,
     overwrite: Overwrite = False,
     citations: Citations = "none",
-    as_json: Annotated[bool, typer.Option("--json", help="Print the run, or the plan, as JSON.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but what is wrong.")] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
     server: Server = None,
-    detach: Annotated[
-        bool, typer.Option("--detach", help="Print the run's id and leave; the service goes on with it.")
-    ] = False,
+    detach: Detach = False,
     data_dir: DataDir = None,
 ) -> None:
     """Summarise files, here or by a service.

@@ -9,10 +9,11 @@ export function draftsView(run, sources) {
   const drafts = run.variants?.length > 1 ? run.variants : [run.summary];
   const title = word(run.documents.length > 1 ? "of_all" : "summary");
   const words = h("span", { class: "hint" });
+  const isBySource = run.documents.length > 1 && run.options.style !== "report";
   const box = h("div");
   const show = (draft) => {
     words.textContent = word("words", draft.words);
-    fill(box, h("div", { class: "prose", lang: draft.language }, summaryView(draft, sources)), scoresView(draft));
+    fill(box, h("div", { class: "prose", lang: draft.language }, summaryView(draft, sources, isBySource)), scoresView(draft));
   };
   show(drafts[0]);
   return [h("h2", {}, title, " ", words), drafts.length > 1 && choice(drafts, show), box];

@@ -8,17 +8,46 @@ import { word } from "./words.js";
 
 const JOINER = "\u2060"; // keeps the number on the line of the sentence's last word
 
-// `sources` numbers the cited passages and opens them: see `Sources`.
-export function summaryView(summary, sources) {
+// `sources` numbers the cited passages and opens them: see `Sources`. With `isBySource`, what is quoted of a document
+// stands under its title.
+export function summaryView(summary, sources, isBySource = false) {
   const placed = place(summary);
   if (!placed) return [markdown(summary.text), bySentence(summary, sources)];
+  const quoted = isBySource && byDocument(placed, summary.text);
+  if (!quoted) return [marked(summary.text, 0, placed, sources), notes(summary)];
+  const parts = quoted.map(({ document, start, end, own }) => [
+    h("h3", { dir: "auto" }, sources.title(document)),
+    marked(summary.text.slice(start, end), start, own, sources),
+  ]);
+  return [parts, notes(summary)];
+}
+
+// A text with its sentences; `from` is where it begins in the text that they have their places in.
+function marked(text, from, placed, sources) {
   const marks = placed.map(({ sentence, start, end }) => ({
-    start,
-    end,
+    start: start - from,
+    end: end - from,
     wrap: (children) => wrapped(sentence, children),
     after: () => citations(sentence, sources),
   }));
-  return [markdown(summary.text, marks), notes(summary)];
+  return markdown(text, marks);
+}
+
+// The parts of a summary that quotes, as the embedded model's do, each of one document; null for any other.
+function byDocument(placed, text) {
+  const parts = [];
+  for (const each of placed) {
+    const { citations: [citation, ...more], text: said } = each.sentence;
+    if (!citation || more.length || citation.quote.split(/\s+/).join(" ").trim() !== said) return null;
+    let part = parts.at(-1);
+    if (part?.document !== citation.document) {
+      const line = text.lastIndexOf("\n", each.start) + 1; // with the mark of a list item
+      parts.push((part = { document: citation.document, start: Math.max(line, part?.end ?? 0), own: [] }));
+    }
+    part.own.push(each);
+    part.end = each.end;
+  }
+  return parts;
 }
 
 // Where each sentence stands in the text; null when one of them is not found as it is.

@@ -1,10 +1,9 @@
-"""Everything that happens to a run in the database. No other module queries runs or documents."""
+"""Everything that happens to a run in the database. No other module but `queue` queries runs or documents."""
 
-import math
 import time
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from sqlalchemy import (
     ColumnElement,
@@ -26,7 +25,7 @@ from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import set_committed_value
 
-from app.errors import DocumentNotFound, NothingToRetry, QueueFull, RunIsActive, RunNotFound
+from app.errors import DocumentNotFound, NothingToRetry, RunIsActive, RunNotFound
 from app.store import events
 from app.store.database import Database
 from app.store.models import DocumentRow, Run, Status, now
@@ -35,9 +34,6 @@ from graphs.summarize import NO_USAGE
 REQUEST_KEY_HOURS = 24  # that an Idempotency-Key counts
 LEASE_SECONDS = 15.0  # a run whose worker has not been heard of for so long is taken over
 NO_PROGRESS: dict[str, Any] = {"phase": "queued", "done": 0, "total": 0, "failed": 0, "eta_seconds": None}
-RECENT_STARTS = 10  # of runs, from which the next is foretold
-RETRY_AFTER_SECONDS = (1, 3_600)  # that a caller is asked to wait at least and at most
-
 
 # Of the table rather than the class: ten thousand documents take a second this way, and twelve through objects.
 _DOCUMENTS = cast("Table", DocumentRow.__table__)
@@ -104,58 +100,6 @@ async def of_request(session: AsyncSession, owner: str, key: str) -> Run | None:
         await session.flush()
         return None
     return run
-
-
-async def admit(session: AsyncSession, text_bytes: int, *, most_runs: int, most_bytes: int) -> None:
-    """Check that the queue has room for one more run with so many bytes of text; one alone always has.
-
-    Inside the writer's transaction that queues it. Raises `QueueFull`.
-    """
-    query = select(func.count(), func.coalesce(func.sum(Run.text_bytes), 0)).where(Run.status == Status.QUEUED)
-    waiting, waiting_bytes = (await session.execute(query)).one()
-    if waiting < most_runs and (not waiting or waiting_bytes + text_bytes <= most_bytes):
-        return
-    detail = f"{waiting:,} runs with {waiting_bytes:,} bytes wait; {most_runs:,} with {most_bytes:,} bytes may."
-    raise QueueFull(detail, retry_after=await _next_start_seconds(session))
-
-
-async def _next_start_seconds(session: AsyncSession) -> int:
-    """Return in how many seconds the next run will leave the queue, as far as the last ones tell: as often as they did
-    on average, or as long again as nothing has.
-    """
-    query = select(Run.started_at).where(Run.started_at.is_not(None), Run.status != Status.QUEUED)
-    found = (await session.scalars(query.order_by(Run.id.desc()).limit(RECENT_STARTS))).all()
-    starts = sorted(start for start in found if start is not None)
-    least, most = RETRY_AFTER_SECONDS
-    if not starts:
-        return least
-    since = (now() - starts[-1]).total_seconds()
-    apart = (starts[-1] - starts[0]).total_seconds() / max(1, len(starts) - 1)
-    return max(least, min(most, math.ceil(max(since, apart))))
-
-
-class Counts(NamedTuple):
-    """How many runs there are, and how much text."""
-
-    by_status: dict[str, int]
-    bytes: int
-    queue_bytes: int
-    queue_seconds: float  # that the oldest has waited; 0 when none waits
-
-
-async def counts(session: AsyncSession) -> Counts:
-    """Count the runs that are kept."""
-    query = select(Run.status, func.count(), func.sum(Run.text_bytes), func.min(Run.created_at)).group_by(Run.status)
-    by_status, sizes, oldest = {}, {}, {}
-    for status, number, size, since in (await session.execute(query)).all():
-        by_status[status], sizes[status], oldest[status] = number, int(size), since
-    waits_since = oldest.get(Status.QUEUED, now())
-    return Counts(
-        by_status,
-        bytes=sum(sizes.values()),
-        queue_bytes=sizes.get(Status.QUEUED, 0),
-        queue_seconds=max(0.0, (now() - waits_since).total_seconds()),
-    )
 
 
 async def get(session: AsyncSession, id: str, owner: str = "") -> Run:

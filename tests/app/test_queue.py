@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from app.errors import QueueFull
-from app.store import runs
+from app.store import queue
 from app.store.database import Database
 from app.store.models import Run, Status, new_id, now
 from tests.app import PROBLEM
@@ -97,7 +97,7 @@ def test_a_retry_waits_its_turn_like_a_new_run(client: httpx.Client, model_serve
     assert client.get(f"/v1/runs/{waiting[0]}").json()["status"] == "cancelled"
 
 
-async def queue(database: Database, *started_seconds_ago: float) -> None:
+async def fill(database: Database, *started_seconds_ago: float) -> None:
     """Fill the queue behind runs that left it so long ago."""
     async with database.begin() as session:
         for seconds in started_seconds_ago:
@@ -123,8 +123,8 @@ def add(session: Any, status: Status, **values: Any) -> None:
 async def test_who_is_refused_is_told_when_the_next_run_will_leave_the_queue(
     started_seconds_ago: tuple[float, ...], least: int, most: int, database: Database
 ) -> None:
-    await queue(database, *started_seconds_ago)
+    await fill(database, *started_seconds_ago)
     with pytest.raises(QueueFull) as refused:
         async with database.begin() as session:
-            await runs.admit(session, 1, most_runs=1, most_bytes=10**9)
+            await queue.admit(session, 1, most_runs=1, most_bytes=10**9)
     assert least <= int(refused.value.headers["Retry-After"]) <= most

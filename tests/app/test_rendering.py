@@ -96,6 +96,15 @@ def test_without_footnotes_the_text_is_as_it_was(client: httpx.Client) -> None:
     assert (refused.status_code, refused.json()["type"]) == (422, PROBLEM + "invalid-fields")
 
 
+def test_documents_of_equal_titles_are_told_apart_by_their_ids(client: httpx.Client) -> None:
+    named = [("2023/report.txt", "report.txt", ENGLISH), ("b", "report.txt", KOREAN), ("c", "Harbour", KOREAN + "끝.")]
+    documents = [{"id": id, "title": title, "text": text} for id, title, text in named]
+    markdown = read(client, post(client, *documents), "footnotes")
+    expected = ["2023/report.txt", "report.txt (b)", "Harbour"]
+    assert re.findall(r"^## (.+)$", markdown, re.MULTILINE) == [*expected, "Sources"]
+    assert {re.findall(r"\*\*(.+)\*\*: “", line)[0] for line in numbered_lines(markdown)} == set(expected)
+
+
 @pytest.mark.parametrize("citations", ["none", "footnotes"])
 def test_a_quoted_list_stays_a_list_under_the_title_of_each_document(citations: str, client: httpx.Client) -> None:
     documents = ({"title": "Harbour", "text": ENGLISH}, {"title": "항구", "text": KOREAN})
@@ -138,12 +147,23 @@ def test_a_model_that_cites_several_passages_gets_a_footnote_for_each(
     assert len(numbered_lines(markdown)) == 2
 
 
-def test_quotes_are_cut_at_two_hundred_characters(run: Json) -> None:
-    shown = changed(run, "It is long.", [cited("It is long.", "word " * 80)])
+@pytest.mark.parametrize(
+    ("passage", "end", "least"),
+    [
+        ("word " * 80, " word…", 195),
+        ("harbours " * 40, " harbours…", 190),
+        ("港" * 300, "港…", 200),
+        ("x" * 200, "x", 200),
+    ],
+)
+def test_quotes_are_cut_at_the_end_of_a_word_within_two_hundred_characters(
+    passage: str, end: str, least: int, run: Json
+) -> None:
+    shown = changed(run, "It is long.", [cited("It is long.", passage)])
     line = numbered_lines(render_markdown(shown, "footnotes"))[0]
     quote = line.partition("“")[2].removesuffix("”")
-    assert quote.endswith("word…")
-    assert len(quote) <= 200
+    assert quote.endswith(end)
+    assert least <= len(quote) <= 200
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)

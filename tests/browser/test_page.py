@@ -61,6 +61,9 @@ def test_three_files_become_summaries_whose_citations_show_their_passages(watche
     paged = [cited for sentence in run["summary"]["sentences"] for cited in sentence["citations"] if cited["page"]]
     assert paged
     expect(page.locator(".summary")).to_contain_text(run["summary"]["sentences"][0]["text"])
+    titles = {document["id"]: document["title"] for document in run["documents"]}
+    cited = [sentence["citations"][0]["document"] for sentence in run["summary"]["sentences"]]
+    expect(page.locator(".summary h3")).to_have_text([titles[id] for id in dict.fromkeys(cited)])
     cite = page.locator(".summary .cite").first
     expect(cite).to_have_attribute("aria-label", f"Source 1: {run['documents'][0]['title']}, page {paged[0]['page']}")
     cite.click()

@@ -27,7 +27,7 @@ from graphs.models.failures import (
 )
 from graphs.models.spending import Bill
 from tests.model_server import ModelServer
-from tests.openai_faults import WORDINGS
+from tests.openai_errors import WORDINGS
 
 SOURCE = " ".join(f"Sentence {number} says that the river rose and the town kept dry." for number in range(40))
 MESSAGES = [("system", "Summarise."), ("user", SOURCE)]

@@ -4,7 +4,7 @@ from typing import Any, get_args
 
 import pytest
 
-from app.cli import choices
+from app.cli import options
 from app.store.models import Status
 from graphs.facets.names import SOURCE_FACETS
 from graphs.summarize import Options
@@ -22,13 +22,13 @@ def offered(flag: Any, incomplete: str = "") -> list[str]:
 @pytest.mark.parametrize(
     ("flag", "name", "more"),
     [
-        (choices.Strategy, "strategy", []),
-        (choices.Scope, "scope", []),
-        (choices.Length, "length", []),
-        (choices.Style, "style", []),
-        (choices.Verify, "verify", []),
-        (choices.Unsupported, "unsupported", []),
-        (choices.GroupBy, "group_by", ["folder"]),  # which the command line makes groups of
+        (options.Strategy, "strategy", []),
+        (options.Scope, "scope", []),
+        (options.Length, "length", []),
+        (options.Style, "style", []),
+        (options.Verify, "verify", []),
+        (options.Unsupported, "unsupported", []),
+        (options.GroupBy, "group_by", ["folder"]),  # which the command line makes groups of
     ],
 )
 def test_the_words_of_a_flag_are_those_of_the_option(flag: Any, name: str, more: list[str]) -> None:
@@ -36,12 +36,12 @@ def test_the_words_of_a_flag_are_those_of_the_option(flag: Any, name: str, more:
 
 
 def test_the_words_of_a_flag_are_narrowed_to_what_was_typed() -> None:
-    assert offered(choices.Style, "pa") == ["paragraph"]
-    assert offered(choices.Style, "x") == []
+    assert offered(options.Style, "pa") == ["paragraph"]
+    assert offered(options.Style, "x") == []
 
 
 def test_every_facet_and_every_status_is_offered() -> None:
-    for facet in offered(choices.Facets):
+    for facet in offered(options.Facets):
         Options(facets=[facet + "ko" * facet.endswith(":")])
-    assert {*SOURCE_FACETS, "translation:", "synthesis"} == {*offered(choices.Facets)}
-    assert offered(choices.Status) == [status.value for status in Status]
+    assert {*SOURCE_FACETS, "translation:", "synthesis"} == {*offered(options.Facets)}
+    assert offered(options.Status) == [status.value for status in Status]
