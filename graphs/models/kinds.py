@@ -135,7 +135,7 @@ class _Signs(NamedTuple):
         ahead = len(sign) - len(sign.lstrip(" "))  # of which there are many
         places: Numbers = (self.codes[ahead : len(self.codes) - len(sign) + ahead + 1] == ord(sign[ahead])).nonzero()[0]
         for place, character in enumerate(sign):
-            if place != ahead:
+            if place != ahead and len(places):
                 places = places[self.codes[places + place] == ord(character)]
         return places
 
@@ -248,9 +248,10 @@ def _marked(text: str, starts: Numbers, ends: Numbers, signs: _Signs) -> Flags:
     for sign in _SIGNS:
         if all(map(text.__contains__, sign)):  # looking for one character is faster
             places = signs.places_of(sign)
-            rows = ends.searchsorted(places, side="right")
-            places, rows = places[rows < len(starts)], rows[rows < len(starts)]
-            marked[rows[starts[rows] <= places]] = True
+            if len(places):
+                rows = ends.searchsorted(places, side="right")
+                places, rows = places[rows < len(starts)], rows[rows < len(starts)]
+                marked[rows[starts[rows] <= places]] = True
     return marked
 
 

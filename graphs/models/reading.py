@@ -297,12 +297,11 @@ def _has_cue(sentence: str) -> bool:
 def _lean(passage: Passage) -> Flags:
     """Whether each sentence says only with the one before of whom it speaks."""
     text, starts, ends = passage
-    found = np.zeros(len(starts), np.bool_)
-    for row, start in enumerate(starts.tolist()):
-        words = _LEANING_BY_START.get(text[start : start + 1])
-        if words:
-            found[row] = text.startswith(words, start, int(ends[row]))
-    return found
+    found = [
+        (words := _LEANING_BY_START.get(text[start : start + 1])) is not None and text.startswith(words, start, end)
+        for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
+    ]
+    return np.array(found, np.bool_)
 
 
 def _places(text: str, part: str) -> Iterator[int]:
