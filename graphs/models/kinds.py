@@ -133,7 +133,8 @@ class _Signs(NamedTuple):
     def places_of(self, sign: str) -> Numbers:
         """Where a sign of some characters stands, its places in characters: sooner than `str.find` tells them."""
         ahead = len(sign) - len(sign.lstrip(" "))  # of which there are many
-        places: Numbers = (self.codes[ahead : len(self.codes) - len(sign) + ahead + 1] == ord(sign[ahead])).nonzero()[0]
+        last = max(0, len(self.codes) - len(sign) + 1)
+        places: Numbers = (self.codes[ahead : last + ahead] == ord(sign[ahead])).nonzero()[0]
         for place, character in enumerate(sign):
             if place != ahead and len(places):
                 places = places[self.codes[places + place] == ord(character)]

@@ -101,7 +101,14 @@ def test_pairs_stay_within_a_script_and_leave_the_rest() -> None:
     assert sorted(keys) == sorted(map(key_of, pairs))
     assert found.rest.split() == ["text", "end"]
     assert len(found.rest) == len("한국어 text 東京タワー서울 漢 end")
-    assert pairs_of("only words") is None
+
+
+def test_a_text_without_pairs_is_left_as_it_is() -> None:
+    found = pairs_of("only wörds")
+    assert found is not None
+    assert not len(found.keys)
+    assert found.rest == "only wörds"
+    assert pairs_of("๓๔ ตัวเลข") is None  # digits of a script without spaces belong to words
 
 
 def test_many_different_characters_are_paired_like_few(monkeypatch: pytest.MonkeyPatch) -> None:
