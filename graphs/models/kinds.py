@@ -100,7 +100,7 @@ def kinds(sentences: Sentences) -> Numbers:
     text, starts, ends, _, words, least_words, suspects = sentences
     found = np.where(words < least_words, SHORT, PROSE)
     found[words == 0] = WORDLESS
-    signs = _Signs(narrow_codes_of(text))
+    signs = Signs(narrow_codes_of(text))
     marked = _marked(text, starts, ends, signs)
     references = _in_references(sentences, signs)
     found[references & (words > 0)] = APPARATUS
@@ -125,7 +125,7 @@ def kinds(sentences: Sentences) -> Numbers:
     return found
 
 
-class _Signs(NamedTuple):
+class Signs(NamedTuple):
     """The characters of a text."""
 
     codes: NarrowCodes
@@ -133,9 +133,10 @@ class _Signs(NamedTuple):
     def places_of(self, sign: str) -> Numbers:
         """Where a sign of some characters stands, its places in characters: sooner than `str.find` tells them."""
         ahead = len(sign) - len(sign.lstrip(" "))  # of which there are many
-        places: Numbers = (self.codes[ahead : len(self.codes) - len(sign) + ahead + 1] == ord(sign[ahead])).nonzero()[0]
+        last = max(0, len(self.codes) - len(sign) + 1)
+        places: Numbers = (self.codes[ahead : last + ahead] == ord(sign[ahead])).nonzero()[0]
         for place, character in enumerate(sign):
-            if place != ahead:
+            if place != ahead and len(places):
                 places = places[self.codes[places + place] == ord(character)]
         return places
 
@@ -156,7 +157,7 @@ def _mean(codes: NarrowCodes, meaning: int) -> Flags:
     return found
 
 
-def _announces(text: str, starts: Numbers, ends: Numbers, signs: _Signs) -> Flags:
+def _announces(text: str, starts: Numbers, ends: Numbers, signs: Signs) -> Flags:
     """Whether each sentence only tells that something follows, which a summary would leave out."""
     announcing = signs.at(ends - 1, _COLON)
     for phrase in () if text.isascii() else _ANNOUNCING:
@@ -169,7 +170,7 @@ def _announces(text: str, starts: Numbers, ends: Numbers, signs: _Signs) -> Flag
     return announcing
 
 
-def _is_unlike_whole(sentences: Sentences, prose: Flags, signs: _Signs) -> Flags:
+def _is_unlike_whole(sentences: Sentences, prose: Flags, signs: Signs) -> Flags:
     """Whether each ends like a caption, a headline or an item, in a document whose prose is in whole sentences.
 
     In Korean, Japanese and Chinese that is no full stop where most have one; in Korean also a name or a thing where
@@ -197,7 +198,7 @@ def _is_unlike_whole(sentences: Sentences, prose: Flags, signs: _Signs) -> Flags
     return unlike
 
 
-def _may_be_headings(text: str, starts: Numbers, ends: Numbers, rows: Numbers, signs: _Signs) -> Flags:
+def _may_be_headings(text: str, starts: Numbers, ends: Numbers, rows: Numbers, signs: Signs) -> Flags:
     """Whether some of the sentences might be headings: which `_is_heading` says of no others.
 
     The line around such a one is short and ends like no sentence, and it is a paragraph by itself, or nothing but the
@@ -222,7 +223,7 @@ def _may_be_headings(text: str, starts: Numbers, ends: Numbers, rows: Numbers, s
     return may
 
 
-def _in_references(sentences: Sentences, signs: _Signs) -> Flags:
+def _in_references(sentences: Sentences, signs: Signs) -> Flags:
     """Whether each sentence is part of a list of references, its heading included."""
     text, starts, ends, documents, words, *_ = sentences
     inside = np.zeros(len(starts), np.bool_)
@@ -242,15 +243,16 @@ def _in_references(sentences: Sentences, signs: _Signs) -> Flags:
     return inside
 
 
-def _marked(text: str, starts: Numbers, ends: Numbers, signs: _Signs) -> Flags:
+def _marked(text: str, starts: Numbers, ends: Numbers, signs: Signs) -> Flags:
     """Whether each sentence has one of the signs of code, tables and trails: each is searched for in the whole text."""
     marked = np.zeros(len(starts), np.bool_)
     for sign in _SIGNS:
         if all(map(text.__contains__, sign)):  # looking for one character is faster
             places = signs.places_of(sign)
-            rows = ends.searchsorted(places, side="right")
-            places, rows = places[rows < len(starts)], rows[rows < len(starts)]
-            marked[rows[starts[rows] <= places]] = True
+            if len(places):
+                rows = ends.searchsorted(places, side="right")
+                places, rows = places[rows < len(starts)], rows[rows < len(starts)]
+                marked[rows[starts[rows] <= places]] = True
     return marked
 
 

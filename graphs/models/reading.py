@@ -210,7 +210,7 @@ class _Page:
         # Sentence by sentence, since one odd sign makes a whole piece ten times slower.
         rest = folded = fold(joined([unicodedata.normalize("NFKC", sentence) for sentence in sentences]))
         found = pairs_of(folded)
-        if found:
+        if found and len(found.keys):
             place = own[(found.codes == 0).cumsum()]
             self._rows.append(place[found.places])
             self._columns.append(self._known.of_keys(found.keys)[found.inverse])
@@ -222,7 +222,7 @@ class _Page:
                 for sign in chain.from_iterable(_places(folded, part) for part in parts):
                     counted[place[sign]] += 1
             rest = " ".join(found.rest.split())
-        words = folded_forms(rest)
+        words = folded_forms(rest, cased=found is not None)
         place = own[np.cumsum([word == BREAK for word in words], dtype=np.int64)]
         if not found:
             words = self._read_runs(words, place)
@@ -297,12 +297,11 @@ def _has_cue(sentence: str) -> bool:
 def _lean(passage: Passage) -> Flags:
     """Whether each sentence says only with the one before of whom it speaks."""
     text, starts, ends = passage
-    found = np.zeros(len(starts), np.bool_)
-    for row, start in enumerate(starts.tolist()):
-        words = _LEANING_BY_START.get(text[start : start + 1])
-        if words:
-            found[row] = text.startswith(words, start, int(ends[row]))
-    return found
+    found = [
+        (words := _LEANING_BY_START.get(text[start : start + 1])) is not None and text.startswith(words, start, end)
+        for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
+    ]
+    return np.array(found, np.bool_)
 
 
 def _places(text: str, part: str) -> Iterator[int]:

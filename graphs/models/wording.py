@@ -3,16 +3,15 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from graphs.models.matrix import Values
+from graphs.text.forms import Keys, heads_of
 from graphs.text.lengths import pieces
 from graphs.text.words import joined
 
-_BYTES = 8  # of a word that tell it from others: a longer one counts as all that begin as it does
-_MASKS = np.array([(1 << 8 * length) - 1 for length in range(_BYTES + 1)], np.uint64)
 _SCATTER = np.uint64(0x9E3779B97F4A7C15)  # 2 ** 64 over the golden ratio (Knuth, volume 3, 6.4)
 _SPACE = ord(" ")
+_PADDING = b" " * 9  # as `heads_of` asks for
 _LEAST_BITS, _MOST_BITS = 16, 22  # of the table of words; few of them share a place there
 
 # Letters and digits, what is not ASCII and the sign between two texts stay; all else is a space.
@@ -40,11 +39,12 @@ def wording(texts: Sequence[str], prose: Values) -> Values:
     return np.asarray(summed / np.maximum(np.bincount(own, minlength=len(texts)), 1), dtype=np.float64)
 
 
-def _keys(texts: Sequence[str]) -> NDArray[np.uint64]:
-    """The words of texts in order as numbers, with a 0 between one text's and the next's."""
-    read = b" " + joined(texts).lower().encode("utf-8", "surrogatepass").translate(_PARTS) + b" " * (_BYTES + 1)
+def _keys(texts: Sequence[str]) -> Keys:
+    """The words of texts in order as numbers, with a 0 between one text's and the next's.
+
+    Eight bytes tell a word from others: a longer one counts as all that begin as it does.
+    """
+    read = b" " + joined(texts).lower().encode("utf-8", "surrogatepass").translate(_PARTS) + _PADDING
     is_space = np.frombuffer(read, np.uint8) == _SPACE
     edges = (is_space[1:] != is_space[:-1]).nonzero()[0] + 1
-    starts, ends = edges[::2], edges[1::2]
-    heads = np.ndarray((len(read) - _BYTES + 1,), "<u8", read, strides=(1,))[starts]
-    return np.asarray(heads & _MASKS[np.minimum(ends - starts, _BYTES)], dtype=np.uint64)
+    return heads_of(read, edges[::2], edges[1::2])

@@ -88,10 +88,13 @@ def _parted(read: bytes, starts: Numbers, ends: Numbers) -> Flags:
 
 def _keys(read: bytes, starts: Numbers, ends: Numbers) -> tuple[Keys, Keys]:
     """The first and the second eight characters of each word."""
-    lengths = ends - starts
-    eights = np.ndarray((len(read) - _HALF + 1,), "<u8", read, strides=(1,))
-    heads = eights[starts] & _MASKS[np.minimum(lengths, _HALF)]
     tails = np.zeros(len(starts), np.uint64)
-    long = (lengths > _HALF).nonzero()[0]
-    tails[long] = eights[starts[long] + _HALF] & _MASKS[np.minimum(lengths[long] - _HALF, _HALF)]
-    return heads, tails
+    long = (ends - starts > _HALF).nonzero()[0]
+    tails[long] = heads_of(read, starts[long] + _HALF, ends[long])
+    return heads_of(read, starts, ends), tails
+
+
+def heads_of(read: bytes, starts: Numbers, ends: Numbers) -> Keys:
+    """The first eight bytes of each word as a number. Seven bytes or more must stand behind the last word."""
+    eights = np.ndarray((len(read) - _HALF + 1,), "<u8", read, strides=(1,))
+    return np.asarray(eights[starts] & _MASKS[np.minimum(ends - starts, _HALF)], dtype=np.uint64)

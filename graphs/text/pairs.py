@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from graphs.text.arrays import Numbers, numbered
+from graphs.text.arrays import Numbers, gaps, numbered
 from graphs.text.characters import DIGIT, HANGUL, SPACELESS, Codes, classes_of, codes_of
 
 _BITS = 21  # of a code point
@@ -30,15 +30,17 @@ class Pairs(NamedTuple):
 def pairs_of(folded: str) -> Pairs | None:
     """Find them in a text as `fold` returns it; a character without a neighbour of its script is a term alone.
 
-    None where there are none, or numbers in digits of a script without spaces.
+    None where there are numbers in digits of a script without spaces.
     """
     codes = codes_of(folded)
     classes = classes_of(folded)
     scripts = classes & (SPACELESS | HANGUL)
     dense = scripts.nonzero()[0]
-    if not len(dense) or ((scripts > 0) & ((classes & DIGIT) > 0)).any():
+    if not len(dense):
+        return Pairs(dense, dense, dense, codes, folded)
+    if (classes[dense] & DIGIT).any():
         return None
-    goes_on = np.diff(dense, append=-1) == 1
+    goes_on = gaps(dense, -1) == 1
     goes_on[:-1] &= scripts[dense[:-1]] == scripts[dense[1:]]
     comes_on = np.concatenate([[False], goes_on[:-1]])
     own = (goes_on | ~comes_on).nonzero()[0]  # the last one of several is part of the pair before
@@ -57,14 +59,14 @@ def key_of(term: str) -> int:
 
 def _distinct(first: Numbers, second: Numbers) -> tuple[Numbers, Numbers]:
     """The keys of pairs, each once, in order, and which of them each pair has."""
-    width = int(max(first.max(), second.max())) + 1
-    number = np.zeros(width, np.int64)
-    number[first] = number[second] = 1
-    characters = number.nonzero()[0]
+    present = np.zeros(int(max(first.max(), second.max())) + 1, np.bool_)
+    present[first] = present[second] = True
+    characters = present.nonzero()[0]
     size = len(characters)
     if size * size > _MOST_CELLS:
         keys, inverse = np.unique(first << _BITS | second, return_inverse=True)
         return keys, inverse
+    number = np.empty(len(present), np.int64)
     number[characters] = np.arange(size)
     taken, inverse = numbered(number[first] * size + number[second], size * size)
     return characters[taken // size] << _BITS | characters[taken % size], inverse

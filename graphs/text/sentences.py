@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterator
+from itertools import chain
 
 import sentencex
 
@@ -44,8 +45,10 @@ _ITEM = re.compile(
     r"|[①-⑳㉠-㉭・][ \t]?"
     r"|>[ \t]?"
 )
+_ITEM_CHARACTERS = 5  # an item that begins with a letter has its dot or bracket among these
 _INITIAL = re.compile(r"[A-Z]\. [A-Z]")  # in wrapped prose "George\nH. W. Bush" is one name
 _TURN = re.compile(r"[^\W\d_a-z][^\n:.!?]{0,30}:[ \t]")  # of a dialogue: it begins with its speaker
+_TURN_CHARACTERS = 32  # of a turn, with its colon
 _ENDS = frozenset(".!?…。！？｡:;\"'”’」』)")
 _MARKER = re.compile(r"[(\[]?(?:\d{1,3}|[A-Za-z]|[ivx]{1,4}|[가나다라마바사아자차카타파하])[.)\]]$")
 # What stands before a name or a number: sentencex knows most, but not all, and forgets them before "No" or "Will".
@@ -112,7 +115,7 @@ def _blocks(plain: str) -> Iterator[tuple[int, int]]:
     tables = "|" in plain or "\t" in plain
     fences = "```" in plain or "~~~" in plain
     end = -1
-    for line in _lines(plain):
+    for line in chain.from_iterable(_lines(plain)):
         start, end = end + 1, end + 1 + len(line)
         if line and line[0].isspace():
             start = end - len(line.lstrip())
@@ -132,13 +135,13 @@ def _blocks(plain: str) -> Iterator[tuple[int, int]]:
     yield from _paragraph_blocks(plain, lines, tables=tables)
 
 
-def _lines(plain: str) -> Iterator[str]:
-    """Yield the lines without their ends, of which few at a time are in memory."""
+def _lines(plain: str) -> Iterator[list[str]]:
+    """Yield the lines without their ends, few at a time, which are all that is in memory."""
     start = 0
     while (stop := plain.find("\n", start + _COPIED_CHARACTERS)) >= 0:
-        yield from plain[start:stop].split("\n")
+        yield plain[start:stop].split("\n")
         start = stop + 1
-    yield from plain[start:].split("\n")
+    yield plain[start:].split("\n")
 
 
 def _paragraph_blocks(plain: str, lines: list[tuple[int, int]], *, tables: bool) -> Iterator[tuple[int, int]]:
@@ -181,28 +184,46 @@ def _is_alone(plain: str, start: int, end: int, *, tables: bool) -> bool:
 
 def _runs_on(plain: str, previous_start: int, previous_end: int, start: int, width: int) -> bool:
     """Whether the line at `start` continues the one before: that was full, or this one begins in lower case."""
-    if _ITEM.match(plain, start) and not (
-        _INITIAL.match(plain, start)
-        and (plain[previous_end - 1].isalpha() or plain[previous_end - 1] == ",")
-        and not _ITEM.match(plain, previous_start)
-    ):
-        return False
-    # In wrapped prose "the\nGovReport data set: the words" is no new speaker.
-    if _TURN.match(plain, start) and (plain[previous_end - 1] in _ENDS or _TURN.match(plain, previous_start)):
-        return False
     length = previous_end - previous_start
     first = plain[start]
-    if first.islower() and 2 * length >= width:
+    if not first.islower() or 2 * length < width:
+        wide = first >= "\u1100"
+        if length > _WRAP_CHARACTERS or width < (_NARROW // 2 if wide else _NARROW):
+            return False
+        if length + 1 + _FIRST_WORD < _FULL_LINE * width:
+            return False
+        if length + 2 < _FULL_LINE * width and length + 1 + _first_word(plain, start) < _FULL_LINE * width:
+            return False
+    return not _begins_anew(plain, previous_start, previous_end, start)
+
+
+def _first_word(plain: str, start: int) -> int:
+    """The characters of the word at `start`, as far as they count."""
+    if "\u3040" <= plain[start] <= "\u9fff":
+        return 1
+    space = _SPACE.search(plain, start, start + _FIRST_WORD)
+    return space.start() - start if space else min(_FIRST_WORD, len(plain) - start)
+
+
+def _begins_anew(plain: str, previous_start: int, previous_end: int, start: int) -> bool:
+    """Whether an item or the turn of a speaker begins at `start`: of most lines this is told without a pattern."""
+    head = plain[start : start + _ITEM_CHARACTERS]
+    if (
+        (not head[0].isalpha() or "." in head or ")" in head)
+        and _ITEM.match(plain, start)
+        and not (
+            _INITIAL.match(plain, start)
+            and (plain[previous_end - 1].isalpha() or plain[previous_end - 1] == ",")
+            and not _ITEM.match(plain, previous_start)
+        )
+    ):
         return True
-    wide = first >= "\u1100"
-    if length > _WRAP_CHARACTERS or width < (_NARROW // 2 if wide else _NARROW):
-        return False
-    if "\u3040" <= first <= "\u9fff":
-        word = 1
-    else:
-        space = _SPACE.search(plain, start, start + _FIRST_WORD)
-        word = space.start() - start if space else min(_FIRST_WORD, len(plain) - start)
-    return length + 1 + word >= _FULL_LINE * width
+    # In wrapped prose "the\nGovReport data set: the words" is no new speaker.
+    return (
+        plain.find(":", start, start + _TURN_CHARACTERS) >= 0
+        and _TURN.match(plain, start) is not None
+        and (plain[previous_end - 1] in _ENDS or _TURN.match(plain, previous_start) is not None)
+    )
 
 
 def _cut(plain: str, start: int, end: int, language: str, *, thai: bool) -> Iterator[tuple[int, int]]:
@@ -214,10 +235,13 @@ def _cut(plain: str, start: int, end: int, language: str, *, thai: bool) -> Iter
     while position < end:
         stop = min(end, position + (window_characters or _ASCII_WINDOW_CHARACTERS))
         window = plain[position:stop]
-        if not window_characters and not window.isascii():
+        if not window_characters and len(window) > _WINDOW_CHARACTERS and not window.isascii():
             window_characters = _WINDOW_CHARACTERS
             continue
         pieces = _segment(language, window, thai=thai)
+        if len(pieces) == 1 and stop - position == end - start:
+            yield start, start + len(window.rstrip())
+            return
         if stop < end:
             if len(pieces) > 1:
                 pieces.pop()  # it may go on behind the window, which starts there next time

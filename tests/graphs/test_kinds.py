@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from graphs.models.extractive import BatchIndex
-from graphs.models.kinds import PROSE, SHORT, Sentences, kinds
+from graphs.models.kinds import PROSE, SHORT, Sentences, Signs, kinds
+from graphs.text.characters import narrow_codes_of
 from graphs.text.words import count_words
 from tests.graphs.readings import read
 
@@ -132,6 +135,13 @@ def test_a_summary_of_any_length_is_prose_alone(text: str, words: int) -> None:
     used = sum(map(count_words, chosen))
     assert used <= 1.15 * words
     assert used >= 0.85 * words or words != 40  # 20 are less than two sentences, 400 more than all
+
+
+@given(st.text("....= >|()\t©a ", max_size=12))
+def test_a_sign_of_code_or_tables_is_found_wherever_it_stands(text: str) -> None:
+    found = Signs(narrow_codes_of(text))
+    for sign in ("....", ". . . .", "=>", " > ", "()", "\t", "©"):
+        assert found.places_of(sign).tolist() == [place for place in range(len(text)) if text.startswith(sign, place)]
 
 
 def test_a_korean_caption_or_headline_with_a_full_stop_is_no_prose_among_whole_sentences() -> None:

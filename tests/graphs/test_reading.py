@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from graphs.models.matrix import scale
 from graphs.models.vocabulary import Vocabulary, shared
+from graphs.text.arrays import gaps, runs_of
 from graphs.text.forms import LONGEST, forms_of
 from graphs.text.lengths import FEW, count_all
 from graphs.text.pairs import key_of, pairs_of
@@ -101,7 +102,14 @@ def test_pairs_stay_within_a_script_and_leave_the_rest() -> None:
     assert sorted(keys) == sorted(map(key_of, pairs))
     assert found.rest.split() == ["text", "end"]
     assert len(found.rest) == len("한국어 text 東京タワー서울 漢 end")
-    assert pairs_of("only words") is None
+
+
+def test_a_text_without_pairs_is_left_as_it_is() -> None:
+    found = pairs_of("only wörds")
+    assert found is not None
+    assert not len(found.keys)
+    assert found.rest == "only wörds"
+    assert pairs_of("๓๔ ตัวเลข") is None  # digits of a script without spaces belong to words
 
 
 def test_many_different_characters_are_paired_like_few(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,7 +157,39 @@ def test_columns_of_different_groups_are_apart(monkeypatch: pytest.MonkeyPatch, 
     assert [float(one @ other) for one, other in ((first, second), (first, third), (second, third))] == [1.0, 0.0, 0.0]
 
 
+def test_runs_and_gaps_are_those_of_neighbours() -> None:
+    numbers = np.array([4, 4, 0, 7, 7, 7])
+    assert runs_of(numbers).tolist() == [0, 2, 3]
+    assert gaps(runs_of(numbers), len(numbers)).tolist() == [2, 1, 3]
+    assert runs_of(numbers[:0]).tolist() == gaps(numbers[:0], 0).tolist() == []
+
+
+@pytest.mark.parametrize(
+    ("sentence", "has_cue"),
+    [
+        ("WE PROPOSE a pump", True),
+        ("in thi\u017f paper", True),  # the long s is an s to a pattern that ignores case
+        ("our findings", True),
+        ("it says in This Report of ours", True),
+        ("of this, the paper says little", False),
+        ("we will present results", False),
+    ],
+)
+def test_a_cue_is_a_phrase_in_any_case_and_not_its_words(sentence: str, has_cue: bool) -> None:
+    assert read([sentence]).cues.tolist() == [has_cue]
+
+
 def test_values_are_scaled_within_their_group_by_its_prose() -> None:
     values = np.array([[1.0, 3.0, 2.0, 5.0, 9.0, 7.0]])
     prose, groups = np.array([1.0, 1.0, 1.0, 0.0, 1.0, 0.0]), np.array([0, 0, 0, 0, 2, 2])
     assert scale(values, prose, groups).tolist() == [[0.0, 1.0, 0.5, 1.0, 0.0, 0.0]]
+
+
+def test_values_of_one_group_are_scaled_as_they_are_beside_another() -> None:
+    values, prose = np.array([[1.0, 3.0, 2.0, 5.0], [4.0, 4.0, 4.0, 9.0]]), np.array([1.0, 1.0, 1.0, 0.0])
+    expected = [[0.0, 1.0, 0.5, 1.0], [0.0, 0.0, 0.0, 0.0]]
+    assert scale(values, prose, np.zeros(4, np.int64)).tolist() == expected
+    beside = np.concatenate([values, np.ones((2, 1))], axis=1)
+    found = scale(beside, np.append(prose, 1.0), np.array([0, 0, 0, 0, 1]))
+    assert found[:, :4].tolist() == expected
+    assert scale(values, np.zeros(4), np.zeros(4, np.int64)).tolist() == np.zeros((2, 4)).tolist()

@@ -132,6 +132,22 @@ def test_headings_items_and_table_rows_stand_alone() -> None:
         assert alone in found
 
 
+@pytest.mark.parametrize(
+    "start",
+    [
+        *("1. ", "123) ", "(12) ", "[7] ", "٣. ", "a. ", "B) ", "(c) ", "viii) ", "xi. ", "(viii. ", "가. ", "(나) "),
+        *("- ", "• ", "– ", "> ", "①", "㉠ ", "・"),
+        *("Ann: ", "Dr No:\t", "진행자: ", f"A{'b' * 30}: "),
+    ],
+)
+def test_each_kind_of_item_or_turn_begins_anew_below_a_full_line(start: str) -> None:
+    full = "the council decided on the library by the river."
+    assert sentences(f"{full}\n{start}and so it went on until the evening, and then\n{full}")[0] == full
+    # A name of one character more, or a sign within the word, is no such start.
+    joined = sentences(f"{full[:-1]}\nand so: it went on. until the evening, and then\n{full}")
+    assert joined[0].startswith(full[:-1] + "\nand so: it")
+
+
 def test_blank_lines_part_what_has_no_full_stop() -> None:
     assert sentences("The title\n \t\nThe author\r\n\r\nThe text") == ["The title", "The author", "The text"]
 
