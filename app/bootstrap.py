@@ -38,12 +38,15 @@ from graphs.models import (
 from graphs.summarize import Document, Documents, Options, make_plan
 
 # Objects, and passes over the younger ones, before the next pass. A section begins with some ten thousand objects, and
-# they go with it, hardly one of them in a cycle: to look through them takes a tenth of the loop's time, in vain.
-GC_THRESHOLDS = (50_000, 5, 10)
+# they go with it, hardly one of them in a cycle: to look through them takes a tenth of the loop's time, in vain. What
+# outlives a pass, as a plan does, is looked through once more by every second one, with all that has come since: half
+# a microsecond an object, in which nothing else goes on, so that must not be many.
+GC_THRESHOLDS = (50_000, 1, 30)
 # That a thread may keep Python to itself while another waits; by default 5 ms. A transaction changes threads with each
 # statement, and waits as long each time while the loop is busy with a large run: half of a small run's time beside one.
 SWITCH_SECONDS = 0.0005
-M_MMAP_THRESHOLD = -3  # of glibc's malloc.h
+M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8  # of glibc's malloc.h
+ARENAS = 2  # which hold what threads allocate; by default one a thread, each with free room that the others cannot use
 
 
 class ChatOpener:
@@ -150,6 +153,7 @@ def _give_memory_back() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries have none
     if mallopt is not None:
         mallopt(M_MMAP_THRESHOLD, 128 * 1024)
+        mallopt(M_ARENA_MAX, ARENAS)
 
 
 def _limits(settings: Settings) -> Limits:

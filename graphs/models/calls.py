@@ -12,7 +12,7 @@ import random
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, NamedTuple, Protocol
@@ -254,9 +254,6 @@ class Calls:
     @asynccontextmanager
     async def _alone_if_first(self, model: str) -> AsyncIterator[None]:
         """Let the first call to a model go alone: a wrong key or name then costs a call or two, not one a task."""
-        if model in self._answering:
-            yield
-            return
         turn = self._first_turn(model)
         holds_turn = False
         try:
@@ -314,7 +311,7 @@ class Calls:
         paid_before = replace(call.bill)
         try:
             async with (
-                self._alone_if_first(call.model),
+                nullcontext() if call.model in self._answering else self._alone_if_first(call.model),
                 gate.turn(call.run, bound.tokens, ahead=call.goes_ahead) as place,
             ):
                 latest = self._refusals.get(call.model)

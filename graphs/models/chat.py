@@ -10,7 +10,7 @@ import math
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.request import getproxies, proxy_bypass
@@ -191,7 +191,7 @@ class ChatModel:
         """Return the status, headers and body of one answer; of one that comes in pieces no body, they take it in."""
         try:
             async with (
-                self._session() as session,
+                nullcontext(self._pool) if self._pool else open_pool() as session,
                 session.post(self._url, data=request, headers=self._headers, proxy=self._proxy) as response,
             ):
                 if pieces is None or response.status != 200 or response.content_type != EVENT_STREAM:
@@ -205,14 +205,6 @@ class ChatModel:
             raise Transient(_words(error), gives_up_as=CallTimedOut) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:  # ValueError: an address that is none
             raise Transient(_words(error), gives_up_as=ProviderUnavailable) from error
-
-    @asynccontextmanager
-    async def _session(self) -> AsyncIterator[aiohttp.ClientSession]:
-        if self._pool is not None:
-            yield self._pool
-        else:
-            async with open_pool() as pool:
-                yield pool
 
     def _paid(self, message: AIMessage, asked: Messages) -> Bill:
         """Return what an answer cost, whether it can be used or not."""

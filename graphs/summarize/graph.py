@@ -5,6 +5,7 @@ behind the last merge those that retell the summaries.
 import asyncio
 from typing import Any
 
+from langchain_core.runnables import RunnableConfig
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
@@ -32,11 +33,11 @@ section_graph = section_builder.compile(checkpointer=False, name="section")
 async def section(state: SectionState, runtime: Runtime[Context]) -> SectionOutput:
     """Run the chunks of one section, and the merges right above them, in a graph of their own."""
     async with runtime.context.section():
-        # A refined document takes two supersteps a chunk.
-        finished: Any = await ended(
-            section_graph.ainvoke(state, {"recursion_limit": 2 * len(state["todo"]) + 10}, context=runtime.context)
-        )
-    return nodes.leave(finished)
+        # A refined document takes two supersteps a chunk. Version 1 would also put together what each task has added,
+        # for whoever looks out for interrupts.
+        limit: RunnableConfig = {"recursion_limit": 2 * len(state["todo"]) + 10}
+        finished: Any = await ended(section_graph.ainvoke(state, limit, context=runtime.context, version="v2"))
+    return nodes.leave(finished.value)
 
 
 review_builder = StateGraph(ReviewState, context_schema=Context)
