@@ -26,7 +26,7 @@ from app.errors import (
 )
 from app.store import runs
 from app.store.checkpoints import compact_checkpoints, graph_version, threads_of
-from app.store.models import Run, Status
+from app.store.models import Run, Status, now
 from app.work.journal import Journal
 from app.work.resources import Resources
 from app.work.tree import tree_of
@@ -111,7 +111,7 @@ async def cancel_run(run: Run, resources: Resources, journal: Journal) -> None:
     async with resources.database.begin() as session:
         await runs.settle_documents(session, run.id, Status.CANCELLED)
         await runs.finish(session, run.id, run.attempt, status=Status.CANCELLED, error=None, **journal.cost())
-    resources.notifier.notify(run.id, has_ended=True)
+    _tell_end(run, Status.CANCELLED, resources, journal)
     await _clear_up(run.id, resources)
 
 
@@ -254,7 +254,7 @@ async def _succeed(run: Run, rows: Texts, output: Outcome, resources: Resources,
             progress=journal.progress() | {"phase": "finished", "eta_seconds": 0.0},
             **journal.cost(),
         )
-    resources.notifier.notify(run.id, has_ended=True)
+    _tell_end(run, status, resources, journal)
 
 
 async def _fail(run: Run, error: PrecisError, resources: Resources, journal: Journal) -> None:
@@ -264,7 +264,16 @@ async def _fail(run: Run, error: PrecisError, resources: Resources, journal: Jou
     async with resources.database.begin() as session:
         await runs.settle_documents(session, run.id, Status.FAILED)
         await runs.finish(session, run.id, run.attempt, status=Status.FAILED, error=error.problem(), **journal.cost())
+    _tell_end(run, Status.FAILED, resources, journal)
+
+
+def _tell_end(run: Run, status: Status, resources: Resources, journal: Journal) -> None:
+    """Tell whoever waits for a run, and the log, that it has ended, durably."""
     resources.notifier.notify(run.id, has_ended=True)
+    usage = journal.cost().get("usage", run.usage)
+    seconds = (now() - run.created_at).total_seconds()
+    calls = f"{usage['calls']} calls paid, {usage['remembered']} remembered" if usage else "no calls"
+    logger.info("run %s: %s %.1f s after it came in; %s", run.id, status, seconds, calls)
 
 
 def _spent(usage: Usage) -> Bound:
@@ -288,7 +297,8 @@ def _shortfall(output: Outcome, rows: Texts, unread: int) -> dict[str, Any]:
     if unread:
         parts.append(f"{unread} of the documents could not be read.")
     if coverage["characters"]:
-        parts.append(f"{coverage['summarised'] / coverage['characters']:.1%} of the text is covered.")
+        text = "text that could be read" if unread else "text"
+        parts.append(f"{coverage['summarised'] / coverage['characters']:.1%} of the {text} is covered.")
     return Incomplete(" ".join(parts)).problem()
 
 

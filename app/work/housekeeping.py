@@ -68,6 +68,7 @@ async def tidy(resources: Resources) -> bool:
         await forget_checkpoints(id, resources)
         logger.info("run %s: deleted for its age or the size of all", id)
     gone = await trim(database, days=settings.ledger_days, most_bytes=settings.ledger_bytes)
-    logger.info("the ledger: %d calls forgotten for their age or size", gone)
+    if gone:
+        logger.info("the ledger: %d calls forgotten for their age or size", gone)
     await sweep_checkpoints(resources)
     return await give_room_back(resources)
