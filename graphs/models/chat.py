@@ -209,13 +209,10 @@ class ChatModel:
     def _paid(self, message: AIMessage, asked: Messages) -> Bill:
         """Return what an answer cost, whether it can be used or not."""
         usage: dict[str, Any] = dict(message.usage_metadata or {})
-        stated = [
-            tokens if tokens <= STATED_TOKENS else 0
-            for tokens in (usage.get("input_tokens", 0), usage.get("output_tokens", 0))
-        ]
-        is_estimated = stated[0] <= 0 or (stated[1] <= 0 and bool(message.text))
-        prompt_tokens = stated[0] if stated[0] > 0 else _estimated_tokens(*(content for _, content in asked))
-        completion_tokens = stated[1] if stated[1] > 0 else _estimated_tokens(message.text)
+        stated = [_stated_tokens(usage.get(name)) for name in ("input_tokens", "output_tokens")]
+        is_estimated = not stated[0] or (not stated[1] and bool(message.text))
+        prompt_tokens = stated[0] or _estimated_tokens(*(content for _, content in asked))
+        completion_tokens = stated[1] or _estimated_tokens(message.text)
         usd = self.facts.usd(prompt_tokens, completion_tokens)
         return Bill(1, prompt_tokens, completion_tokens, int(is_estimated), usd)
 
@@ -303,6 +300,11 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
         return max(0.0, parsedate_to_datetime(headers.get("retry-after", "")).timestamp() - time.time())
     except (ValueError, OverflowError):
         return None
+
+
+def _stated_tokens(stated: object) -> int:
+    """Return a number of tokens as a server states it, 0 where that is none: LangChain hands on whatever it says."""
+    return stated if isinstance(stated, int) and 0 < stated <= STATED_TOKENS else 0
 
 
 def _estimated_tokens(*texts: str) -> int:

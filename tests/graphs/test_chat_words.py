@@ -167,11 +167,11 @@ async def test_the_words_of_an_error_hold_nothing_that_a_database_cannot_keep(wo
     assert fault.detail == "half ? and "
 
 
-@pytest.mark.parametrize("tokens", [10**30, 2**31, -5, 0])
-async def test_tokens_that_no_answer_can_have_cost_are_estimated(tokens: int, words: tuple[Words, ChatModel]) -> None:
+@pytest.mark.parametrize("tokens", [10**30, 2**31, -5, 0, "12", [12], 1.5])
+async def test_tokens_that_no_answer_can_have_cost_are_estimated(tokens: Any, words: tuple[Words, ChatModel]) -> None:
     server, chat = words
     said = {"choices": [{"message": {"role": "assistant", "content": "The river rose."}}]}
-    usage = {"prompt_tokens": tokens, "completion_tokens": tokens, "total_tokens": 2 * tokens}
+    usage = {"prompt_tokens": tokens, "completion_tokens": tokens, "total_tokens": 24}
     server.body = json.dumps(said | {"usage": usage}).encode()
     bill = Bill()
     answer = await chat.ask(MESSAGES, 100, bill)
