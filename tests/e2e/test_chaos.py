@@ -180,7 +180,7 @@ class Visitor:
 @pytest.mark.parametrize(
     ("seeds", "rounds", "acts"),
     [
-        pytest.param((1, 2), 1, 8, id="short"),
+        pytest.param((1, 2), 1, 6, id="short"),
         pytest.param(range(10, 15), 4, 40, id="full", marks=[pytest.mark.soak, pytest.mark.timeout(2_400)]),
     ],
 )
