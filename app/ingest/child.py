@@ -1,4 +1,4 @@
-"""The process that opens hostile files: `python -m app.ingest.child SOCKET SECONDS`.
+"""The process that opens hostile files: `python -m app.ingest.child SOCKET SECONDS PARENT`.
 
 It loads the parsers once, listens on a socket of the service's, and forks a process a file: that one gives itself
 little memory, little time and no right to write a file before it reads a byte, answers with JSON, and ends. It imports
@@ -7,6 +7,7 @@ nothing of the service and is started without the service's secrets.
 
 import ctypes
 import json
+import os
 import re
 import resource
 import signal
@@ -55,6 +56,8 @@ class OneFile(socketserver.StreamRequestHandler):
 def main() -> None:
     """Serve until the service ends."""
     _die_with_parent()
+    if os.getppid() != int(sys.argv[3]):  # it was gone before that could be asked for
+        sys.exit(1)
     read_html(WARM_UP)  # what the parser loads and compiles at its first use, each fork has from here on
     with ForkingServer(sys.argv[1], OneFile) as server:
         print("ready", flush=True)

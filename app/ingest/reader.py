@@ -39,6 +39,8 @@ FOREIGN_FORMATS = {
     b"{\\rtf": "an RTF file",
 }
 PASSED_ON = ("PATH", "PYTHONPATH", "LANG", "TMPDIR", "VIRTUAL_ENV")  # of the environment, to the parser process
+PYTHON = sys.executable
+START_SECONDS = 60.0  # that the parser process may take to load its libraries, on a machine with much else to do
 GRACE_SECONDS = 5  # after which a parser that should have ended itself is given up
 ENCODED_CHARACTERS = 1_000_000  # at once: no other thread of Python runs meanwhile
 PDF_WITHIN_BYTES = 1024  # a PDF's mark may stand behind some rubbish
@@ -117,8 +119,8 @@ class Reader:
     async def _in_child(self, format: Literal["pdf", "html"], data: bytes) -> dict[str, Any]:
         """Have a process of its own parse one file."""
         async with self._turns:
-            path = await self._running_parser()
             try:
+                path = await self._running_parser()
                 async with asyncio.timeout(self._parse_seconds + GRACE_SECONDS):
                     answer = await _ask(path, format, data)
             except (TimeoutError, OSError):  # the process ended, or was ended, without an answer
@@ -129,7 +131,10 @@ class Reader:
         return found
 
     async def _running_parser(self) -> str:
-        """Return the socket of the parser process, started if it is not there: it knows none of this one's secrets."""
+        """Return the socket of the parser process, started if it is not there: it knows none of this one's secrets.
+
+        Raises `TimeoutError`.
+        """
         async with self._starting:
             if self._folder is None:
                 self._folder = tempfile.TemporaryDirectory(prefix="precis-")  # a socket's path must be short
@@ -137,15 +142,24 @@ class Reader:
             if self._parser is None or self._parser.returncode is not None:
                 await asyncio.to_thread(Path(path).unlink, missing_ok=True)
                 environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-                self._parser = await asyncio.create_subprocess_exec(
-                    *(sys.executable, "-m", "app.ingest.child", path, str(self._parse_seconds)),
-                    stdout=asyncio.subprocess.PIPE,
-                    stderr=asyncio.subprocess.DEVNULL,
-                    env=environment,
-                )
-                assert self._parser.stdout is not None
-                await self._parser.stdout.readline()
+                self._parser = await self._start(path, environment)
             return path
+
+    async def _start(self, path: str, environment: dict[str, str]) -> asyncio.subprocess.Process:
+        parser = await asyncio.create_subprocess_exec(
+            *(PYTHON, "-m", "app.ingest.child", path, str(self._parse_seconds), str(os.getpid())),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            env=environment,
+        )
+        try:
+            assert parser.stdout is not None
+            async with asyncio.timeout(START_SECONDS):
+                await parser.stdout.readline()
+        except BaseException:  # a cancellation, too: nobody may take it for one that is ready
+            parser.kill()
+            raise
+        return parser
 
 
 async def _ask(path: str, format: str, data: bytes) -> bytes:
