@@ -289,6 +289,7 @@ export const english = {
   "problem_storage-unavailable": ["The service cannot store anything at the moment.", "Its disk may be full. Nothing that was accepted is lost; try again later."],
   "problem_memory-short": ["The service is too busy for another run at the moment.", "Try again in a quarter of a minute."],
   "problem_internal-error": ["The service failed.", "Nothing is wrong with what you sent; its log says more."],
+  "problem_unread-files": ["Not all of the files can be read.", "The reason stands beside each. All others are summarised."],
   "problem_incomplete": ["The summaries do not rest on all of the text.", "See below what is missing. Trying again asks only for that."],
   "problem_budget-exceeded": ["This needs more than the budget allows. Nothing was paid.", "Raise the budget, or send less."],
   "problem_model-stopped": ["The provider of the model refused to go on.", "Check the key, the quota and the model's name. What was read is kept."],

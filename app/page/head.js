@@ -3,6 +3,7 @@
 import { h, add, fill, name, say } from "./dom.js";
 import { ask } from "./api.js";
 import { dollars, duration, when } from "./format.js";
+import { lacksFilesAlone } from "./missing.js";
 import { problemBox } from "./problems.js";
 import { word } from "./words.js";
 
@@ -33,7 +34,7 @@ export function headView(run, view) {
     add(buttons, copyButton(run, view.path), downloads(run, view.path));
   }
   if (isActive) button("cancel", doing(() => view.cancel()));
-  if (RETRIED.includes(run.status)) button("retry", doing(() => view.retry()), "main");
+  if (RETRIED.includes(run.status) && !lacksFilesAlone(run)) button("retry", doing(() => view.retry()), "main");
   if (!isActive) add(buttons, deleteButton(doing(() => view.remove())));
   const more = run.documents.length > 1 && h("span", { class: "more" }, " ", word("title_more", run.documents.length - 1));
   return [

@@ -9,6 +9,7 @@ import { facetsView } from "./facets.js";
 import { groupsView } from "./groups.js";
 import { headView } from "./head.js";
 import { PictureView } from "./reading.js";
+import { lacksFilesAlone } from "./missing.js";
 import { problemBox, problemText } from "./problems.js";
 import { ProgressView } from "./progress.js";
 import { Sources } from "./sources.js";
@@ -101,7 +102,8 @@ class RunView {
   notes(run) {
     const warnings = run.warnings.length > 0 &&
       h("details", { class: "note" }, h("summary", {}, word("warnings")), h("ul", {}, run.warnings.map((text) => h("li", { dir: "auto" }, text))));
-    return [run.error && h("div", { class: `problem is-${run.status}` }, problemText(run.error)), warnings];
+    const problem = lacksFilesAlone(run) ? { type: "unread-files" } : run.error;
+    return [problem && h("div", { class: `problem is-${run.status}` }, problemText(problem)), warnings];
   }
 
   summary(run, isFinal) {

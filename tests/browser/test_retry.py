@@ -6,7 +6,7 @@ from uuid import uuid4
 import httpx
 from playwright.sync_api import expect
 
-from tests.app import chapters
+from tests.app import ENGLISH, WAIT, chapters
 from tests.browser.watched import Watched
 from tests.model_server import ModelServer
 
@@ -35,4 +35,18 @@ def test_what_is_missing_is_tried_again_from_the_page(
     page.reload()
     expect(page.locator("canvas")).to_have_attribute("aria-label", whole)
     expect(page.locator(".progress .facts")).to_contain_text(f"{total} of {total} calls")
+    assert watched.wrong == []
+
+
+def test_files_that_cannot_be_read_are_told_and_nothing_is_to_be_tried_again(
+    watched: Watched, client: httpx.Client
+) -> None:
+    files = [("files", ("harbour.txt", ENGLISH.encode())), ("files", ("torn.pdf", b"%PDF-1.7 and no more"))]
+    run = client.post("/v1/runs", files=files, data={"options": "{}"}, headers=WAIT).json()
+    assert run["status"] == "partial"
+    page = watched.open(f"runs/{run['id']}")
+    expect(page.locator(".run-head .status")).to_have_text("Incomplete")
+    expect(page.locator(".problem.is-partial")).to_contain_text("Not all of the files can be read.")
+    expect(page.locator(".documents").last).to_contain_text("torn.pdf")
+    expect(page.get_by_role("button", name="Try again what is missing")).to_have_count(0)
     assert watched.wrong == []
