@@ -29,7 +29,7 @@ router = APIRouter(prefix="/v1/runs", tags=["runs"])
 logger = logging.getLogger(__name__)
 
 SEQ = re.compile(r"[0-9]{1,15}")
-ROWS_AT_ONCE = 100  # read from the database: a client that reads nothing keeps the events of so many in memory
+ROWS_AT_ONCE = 50  # read from the database: a client that reads nothing keeps the events of so many in memory
 PIECE_BYTES = 4 * 1024  # handed on at once: on its way to a client there are copies of it
 PROGRESS_SECONDS = 0.27  # between two `progress` events: never more than four in a second
 RETRY_MILLISECONDS = 1_000  # after which a browser comes back
@@ -72,7 +72,7 @@ async def stream_run(
     """Send what has happened so far, then what happens, until the run ends.
 
     `queued`; `planned`, with the tree of calls; `progress`, at most four a second, with every call that ended since the
-    event before (when more than a hundred have, in several events at once); `document`, with its summary, as soon as
+    event before (when more than fifty have, in several events at once); `document`, with its summary, as soon as
     that is written; `draft`, what a language model has written so far of the last summary, in turn with `progress`;
     last `finished`. `goodbye` says that the service stops.
 
@@ -182,10 +182,13 @@ async def _drafts(
 
 
 async def _in_pieces(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Yield a stream in small pieces."""
+    """Yield a stream in small pieces, and hold only what is left of each event."""
     async for sent in stream:
-        for start in range(0, len(sent), PIECE_BYTES):
-            yield sent[start : start + PIECE_BYTES]
+        left = sent
+        del sent
+        while left:
+            piece, left = left[:PIECE_BYTES], left[PIECE_BYTES:]
+            yield piece
 
 
 def _events(rows: Sequence[Row[int, str, str]], gathered: Gathered, gate: dict[str, Any] | None) -> Iterator[bytes]:

@@ -127,7 +127,7 @@ def test_a_run_of_any_size_tells_its_progress_at_most_four_times_a_second(
     seconds = time.monotonic() - began
     assert_whole([event for event in told if event.id is not None])
     progress = [event for event in told if event.type == "progress"]
-    full = [event for event in progress if len(event.data["steps"]) > 90]  # another follows at once
+    full = [event for event in progress if len(event.data["steps"]) > 45]  # another follows at once
     assert 3 <= len(progress) <= 4 * seconds + 2 + len(full)
 
 
