@@ -39,7 +39,6 @@ FOREIGN_FORMATS = {
     b"{\\rtf": "an RTF file",
 }
 PASSED_ON = ("PATH", "PYTHONPATH", "LANG", "TMPDIR", "VIRTUAL_ENV")  # of the environment, to the parser process
-PYTHON = sys.executable
 START_SECONDS = 60.0  # that the parser process may take to load its libraries, on a machine with much else to do
 GRACE_SECONDS = 5  # after which a parser that should have ended itself is given up
 ENCODED_CHARACTERS = 1_000_000  # at once: no other thread of Python runs meanwhile
@@ -147,7 +146,7 @@ class Reader:
 
     async def _start(self, path: str, environment: dict[str, str]) -> asyncio.subprocess.Process:
         parser = await asyncio.create_subprocess_exec(
-            *(PYTHON, "-m", "app.ingest.child", path, str(self._parse_seconds), str(os.getpid())),
+            *(sys.executable, "-m", "app.ingest.child", path, str(self._parse_seconds), str(os.getpid())),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
             env=environment,

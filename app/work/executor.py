@@ -197,11 +197,7 @@ async def _drive(
         return cast("Outcome", snapshot.values)
     start: Any = None if snapshot.created_at is not None else {"documents": []}
     output: Any = snapshot.values if "status" in snapshot.values else None
-    # LangGraph's default durability, "async", is enough: what must not be lost is in the ledger before a node returns,
-    # and a checkpoint that a crash took away costs a second look at the ledger. ("sync" also breaks graphs inside that
-    # have no checkpoints, in LangGraph 1.2.)
-    updates = graph.astream(start, config, context=context, stream_mode="updates")
-    async with aclosing(cast("AsyncGenerator[dict[str, Any], None]", updates)):  # its checkpoints come to their end
+    async with aclosing(_updates(graph, start, config, context)) as updates:
         async for update in updates:
             if "plan" in update:
                 await _tell_plan(update["plan"]["plan"], journal)
@@ -210,6 +206,17 @@ async def _drive(
                     output = {**(output or {}), **update[node]}
     assert output is not None, "the graph ended without its last node"
     return cast("Outcome", output)
+
+
+def _updates(graph: Graph, start: Any, config: RunnableConfig, context: Context) -> AsyncGenerator[dict[str, Any]]:
+    """Return what each node of a graph puts out, as it ends; to be closed, so that its checkpoints come to their end.
+
+    LangGraph's default durability, "async", is enough: what must not be lost is in the ledger before a node returns,
+    and a checkpoint that a crash took away costs a second look at the ledger. ("sync" also breaks graphs inside that
+    have no checkpoints, in LangGraph 1.2.)
+    """
+    updates = graph.astream(start, config, context=context, stream_mode="updates")
+    return cast("AsyncGenerator[dict[str, Any]]", updates)
 
 
 def _leads_on(snapshot: StateSnapshot) -> bool:

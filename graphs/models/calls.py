@@ -311,6 +311,7 @@ class Calls:
         paid_before = replace(call.bill)
         try:
             async with (
+                # Nearly every call is none of the first: to enter what lets it pass would cost more than the look.
                 nullcontext() if call.model in self._answering else self._alone_if_first(call.model),
                 gate.turn(call.run, bound.tokens, ahead=call.goes_ahead) as place,
             ):

@@ -9,9 +9,9 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
+from graphs.cancellation import broken_off_once
 from graphs.summarize import facets, nodes, review
 from graphs.summarize.context import Context
-from graphs.summarize.ending import ended
 from graphs.summarize.outcome import collect, conclude
 from graphs.summarize.review import ReviewState, first_review
 from graphs.summarize.scoring import score
@@ -36,7 +36,9 @@ async def section(state: SectionState, runtime: Runtime[Context]) -> SectionOutp
         # A refined document takes two supersteps a chunk. Version 1 would also put together what each task has added,
         # for whoever looks out for interrupts.
         limit: RunnableConfig = {"recursion_limit": 2 * len(state["todo"]) + 10}
-        finished: Any = await ended(section_graph.ainvoke(state, limit, context=runtime.context, version="v2"))
+        finished: Any = await broken_off_once(
+            section_graph.ainvoke(state, limit, context=runtime.context, version="v2")
+        )
     return nodes.leave(finished.value)
 
 
@@ -54,7 +56,9 @@ review_graph = review_builder.compile(checkpointer=False, name="review")
 async def review_summaries(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     """Review the summaries, judge what was reached against `min_coverage`, and hand out the texts."""
     drafts = await collect(state, runtime.context)
-    reviewed: Any = await ended(review_graph.ainvoke(first_review(state, drafts.values()), context=runtime.context))
+    reviewed: Any = await broken_off_once(
+        review_graph.ainvoke(first_review(state, drafts.values()), context=runtime.context)
+    )
     await nodes.tell_review(reviewed["usage"], runtime.context)
     finished = dict(zip(drafts, reviewed["drafts"], strict=True))
     outcome = conclude(state, finished, runtime.context)

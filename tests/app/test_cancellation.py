@@ -9,11 +9,10 @@ from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver, empty_checkpoint
-from sqlalchemy import func, select, text
+from sqlalchemy import text
 
 from app.store.checkpoints import open_checkpoints
 from app.store.database import Database
-from tests.app.test_database import ADD, NOTES
 
 
 def lock_and_let_go(path: Path) -> None:
@@ -40,7 +39,7 @@ async def test_a_cancellation_at_whatever_moment_leaves_no_lock(tmp_path: Path) 
         async with database.begin() as session:
             await session.execute(text("CREATE TABLE IF NOT EXISTS notes (id INTEGER PRIMARY KEY, text TEXT)"))
             await session.execute(text("INSERT INTO notes VALUES (1, 'x') ON CONFLICT DO NOTHING"))
-            await session.scalar(select(func.count()).select_from(NOTES))
+            await session.scalar(text("SELECT count(*) FROM notes"))
 
     turns = 0
     while True:
@@ -49,7 +48,7 @@ async def test_a_cancellation_at_whatever_moment_leaves_no_lock(tmp_path: Path) 
         lock_and_let_go(path)
         async with asyncio.timeout(5):
             await asyncio.gather(write(database), write(database))
-            await database.write(ADD, [{"id": None, "text": "after"}])
+            await database.write(text("INSERT INTO notes (text) VALUES (:text)"), [{"text": "after"}])
         await database.close()
         if not was_under_way:
             break

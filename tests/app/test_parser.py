@@ -32,7 +32,7 @@ def stuck(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     python = tmp_path / "python"
     python.write_text(f"#!/bin/sh\necho $$ >> {told}\nexec sleep 300\n")
     python.chmod(0o755)
-    monkeypatch.setattr(reader, "PYTHON", str(python))
+    monkeypatch.setattr(sys, "executable", str(python))
     return told
 
 
@@ -56,7 +56,7 @@ async def test_one_that_does_not_start_in_time_is_given_up_and_the_next_one_is_a
         with pytest.raises(ParserFailed):
             await files.read("a.html", PAGE)
     await asyncio.to_thread(wait_until, lambda: not is_alive(stuck))
-    monkeypatch.setattr(reader, "PYTHON", sys.executable)
+    monkeypatch.undo()
     assert "forty vessels" in (await files.read("a.html", PAGE)).text
     await files.close()
 
@@ -71,6 +71,6 @@ async def test_one_whose_asker_is_cancelled_while_it_starts_is_not_taken_for_rea
     await asyncio.wait([asking])
     assert asking.cancelled()
     await asyncio.to_thread(wait_until, lambda: not is_alive(stuck))
-    monkeypatch.setattr(reader, "PYTHON", sys.executable)
+    monkeypatch.undo()
     assert "forty vessels" in (await files.read("a.html", PAGE)).text
     await files.close()

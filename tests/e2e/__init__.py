@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 
+from tests.app import WAIT, chapters
 from tests.model_server import ModelServer
 from tests.service import Service as OneService
 from tests.service import accepted
@@ -167,3 +168,11 @@ def assert_goes_on(service: Service, server: ModelServer, id: str) -> None:
         assert run["status"] == "succeeded"
         assert_told_once(client, run)
     assert server.stats()["repeats"] == 0
+
+
+def assert_works(client: httpx.Client) -> None:
+    """Assert that a run of each model ends as if nothing had been."""
+    for model in ("openai:fake", "embedded:extractive"):
+        body = {"documents": [{"text": chapters(3, f"afterwards {model}")}], "options": {"model": model}}
+        answer = client.post("/v1/runs", json=body, headers=WAIT)
+        assert answer.json()["status"] == "succeeded"

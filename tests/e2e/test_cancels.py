@@ -6,9 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
 
-import httpx
-
-from tests.app import WAIT, chapters
+from tests.app import chapters
+from tests.e2e import assert_works
 from tests.model_server import ModelServer
 from tests.service import Service, accepted
 
@@ -46,11 +45,3 @@ def test_runs_that_are_cancelled_at_any_moment_end_and_leave_the_way_free(
         log = service.log_path.read_text()
     assert "Traceback" not in log
     assert " ERROR " not in log
-
-
-def assert_works(client: httpx.Client) -> None:
-    """Assert that a run of each model ends as if nothing had been."""
-    for model in ("openai:fake", "embedded:extractive"):
-        body = {"documents": [{"text": chapters(3, f"afterwards {model}")}], "options": {"model": model}}
-        answer = client.post("/v1/runs", json=body, headers=WAIT)
-        assert answer.json()["status"] == "succeeded"

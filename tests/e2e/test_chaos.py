@@ -20,8 +20,7 @@ import httpx
 import pytest
 
 from tests.app import chapters
-from tests.e2e import Json, Service
-from tests.e2e.test_cancels import assert_works
+from tests.e2e import Json, Service, assert_works
 from tests.model_server import ModelServer
 from tests.service import wait_until
 

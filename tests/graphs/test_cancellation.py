@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
+from graphs.cancellation import broken_off_once
 from graphs.summarize import StepReport
-from graphs.summarize.ending import ended
 from tests.graphs.facet_answers import ASKS
 from tests.graphs.summaries import ContextOf, batch, run
 from tests.model_server import ModelServer
@@ -55,7 +55,7 @@ async def test_however_often_it_is_cancelled_the_work_is_cancelled_once_and_ends
             cleared_up.set()
             raise
 
-    waiting = asyncio.create_task(ended(work()))
+    waiting = asyncio.create_task(broken_off_once(work()))
     await begun.wait()
     while not waiting.done():
         waiting.cancel()
@@ -72,6 +72,6 @@ async def test_work_that_is_not_cancelled_returns_or_raises_what_it_would() -> N
             raise KeyError("x")
         return "done"
 
-    assert await ended(work(fails=False)) == "done"
+    assert await broken_off_once(work(fails=False)) == "done"
     with pytest.raises(KeyError):
-        await ended(work(fails=True))
+        await broken_off_once(work(fails=True))
