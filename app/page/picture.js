@@ -25,8 +25,8 @@ export class Picture {
     this.isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;
     const controller = new AbortController();
     const { signal } = controller;
-    canvas.addEventListener("pointermove", (event) => this.move(this.cellAt(event), onMove), { signal });
-    canvas.addEventListener("pointerleave", () => this.move(-1, onMove), { signal });
+    canvas.addEventListener("pointermove", (event) => this.point(event, onMove), { signal });
+    canvas.addEventListener("pointerleave", (event) => this.point(event, onMove), { signal });
     canvas.addEventListener("click", (event) => {
       const cell = this.cellAt(event);
       if (cell >= 0) onPick(cell);
@@ -189,6 +189,17 @@ export class Picture {
     return -1;
   }
 
+  // A browser tells of a resting pointer too, when the page moves below it: that takes nothing from the keyboard.
+  point(event, onMove) {
+    const { clientX: x, clientY: y } = event;
+    const isResting = x === this.pointerX && y === this.pointerY;
+    this.pointerX = x;
+    this.pointerY = y;
+    if (this.isKeyed && (isResting || event.type === "pointerleave")) return;
+    this.isKeyed = false;
+    this.move(event.type === "pointerleave" ? -1 : this.cellAt(event), onMove);
+  }
+
   move(cell, onMove) {
     if (cell === this.cursor) return;
     if (this.cursor >= 0) this.dirty.add(this.cursor);
@@ -209,6 +220,7 @@ export class Picture {
       const to = this.cursor < 0 ? 0 : this.cursor + steps[event.key];
       this.move(Math.max(0, Math.min(last, to)), onMove);
     } else return;
+    this.isKeyed = true;
     event.preventDefault();
   }
 }

@@ -44,7 +44,11 @@ export class PictureView {
 
   add(steps) {
     if (!this.tree) return;
-    for (const step of steps) this.picture.changed(this.tree.add(step));
+    for (const step of steps) {
+      const cell = this.tree.add(step);
+      this.picture.changed(cell);
+      if (cell >= 0 && cell === this.picture.cursor) this.describe(cell);
+    }
     this.done += steps.length;
     this.picture.draw();
     this.label();

@@ -253,6 +253,32 @@ def test_a_chunk_is_found_with_the_keyboard_alone(
     assert wide.wrong == []
 
 
+def test_a_page_that_moves_below_a_resting_pointer_takes_nothing_from_the_keyboard(
+    wide: Watched, client: httpx.Client, model_server: ModelServer
+) -> None:
+    page = wide.open(f"runs/{start(client, new_text(5))}")
+    expect(status(page)).to_have_text("Done", timeout=LONG)
+    canvas, told = page.locator("canvas"), page.locator(".under")
+    canvas.hover(position={"x": 5, "y": 5})
+    canvas.focus()
+    page.keyboard.press("Home")
+    expect(told).to_contain_text("chunk 1 of")
+    # As a browser tells of it, at a time of its own choice: the pointer rests, the canvas has gone from below it or
+    # has come back.
+    canvas.evaluate(
+        """(canvas) => {
+            const { x, y } = canvas.getBoundingClientRect();
+            for (const type of ["pointerleave", "pointermove"]) {
+                canvas.dispatchEvent(new PointerEvent(type, { clientX: x + 5, clientY: y + 5 }));
+            }
+        }"""
+    )
+    expect(told).to_contain_text("chunk 1 of")
+    canvas.hover(position={"x": 1, "y": 1})
+    expect(told).to_be_empty()
+    assert wide.wrong == []
+
+
 def test_a_run_is_cancelled_and_deleted_from_its_page(
     wide: Watched, client: httpx.Client, model_server: ModelServer
 ) -> None:
