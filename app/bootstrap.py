@@ -45,6 +45,7 @@ GC_THRESHOLDS = (50_000, 1, 30)
 # That a thread may keep Python to itself while another waits; by default 5 ms. A transaction changes threads with each
 # statement, and waits as long each time while the loop is busy with a large run: half of a small run's time beside one.
 SWITCH_SECONDS = 0.0005
+STREAMS_AT_ONCE = 2  # that read from the database; they take turns
 M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8  # of glibc's malloc.h
 ARENAS = 2  # which hold what threads allocate; by default one a thread, each with free room that the others cannot use
 
@@ -97,6 +98,9 @@ class Services:
     working: asyncio.Task[None]  # the worker's loop
     reader: Reader
     stopping: asyncio.Event = field(default_factory=asyncio.Event)  # set when the process has been told to end
+    telling: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(STREAMS_AT_ONCE))
+    """A stream holds it while it reads rows and makes events of them: what hundreds had in hand together would stay
+    taken."""
 
 
 @asynccontextmanager

@@ -7,21 +7,21 @@ from fastapi import Depends, Path, Request
 from app.bootstrap import Services
 from app.errors import MemoryShort, ShuttingDown, UnsupportedMediaType
 from app.store import runs
-from app.store.models import Run
+from app.store.runs import Brief
 
 
-def get_services(request: Request) -> Services:
-    """Return the open service."""
+async def get_services(request: Request) -> Services:
+    """Return the open service; `async`, for what is not goes to a thread, one request after another."""
     return cast("Services", request.app.state.services)
 
 
+RunId = Annotated[str, Path(description="The run's id.")]
 ServicesDep = Annotated[Services, Depends(get_services)]
 
 
-async def find_run(services: ServicesDep, run_id: Annotated[str, Path(description="The run's id.")]) -> Run:
-    """Return the run of the path. Raises `RunNotFound` before a stream could begin."""
-    async with services.database.read() as session:
-        return await runs.get(session, run_id)
+async def find_run(services: ServicesDep, run_id: RunId) -> Brief:
+    """Return the run of the path, in brief. Raises `RunNotFound`, before a stream could begin."""
+    return await runs.brief(services.database, run_id)
 
 
 async def refuse_new_runs(services: ServicesDep) -> None:
@@ -40,6 +40,6 @@ async def refuse_other_than_json(request: Request) -> None:
         raise UnsupportedMediaType("Send application/json, or no body.")
 
 
-ExistingRun = Annotated[Run, Depends(find_run)]
+ExistingRun = Annotated[Brief, Depends(find_run)]
 JsonOnly = Depends(refuse_other_than_json)
 Accepting = Depends(refuse_new_runs)

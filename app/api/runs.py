@@ -12,7 +12,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from app.api import docx
 from app.api.acceptance import accept
 from app.api.batch import REQUEST_BODY, BatchDep
-from app.api.dependencies import Accepting, ExistingRun, JsonOnly, ServicesDep
+from app.api.dependencies import Accepting, ExistingRun, JsonOnly, RunId, ServicesDep
 from app.api.footnotes import Citations
 from app.api.problems import problems
 from app.api.rendering import render_html, render_markdown
@@ -42,7 +42,7 @@ from app.errors import (
     UnsupportedMediaType,
 )
 from app.store import events, queue, runs
-from app.store.models import Run, Status
+from app.store.models import Status
 from app.work.executor import forget_checkpoints
 from app.work.notifier import wait
 
@@ -112,7 +112,7 @@ async def create_run(
     response.headers["Location"] = f"/v1/runs/{run.id}"
     seconds = _PREFERS_WAIT.search(prefer or "")
     if seconds:
-        await _wait_for_end(run, services, min(float(seconds[1]), LONGEST_WAIT_SECONDS), request)
+        await _wait_for_end(run.id, services, min(float(seconds[1]), LONGEST_WAIT_SECONDS), request)
     shown = await show_run(services.database, run.id)
     if shown.status.is_final:
         response.status_code = 200
@@ -141,9 +141,9 @@ async def list_runs(
 
 
 @router.get("/{run_id}", summary="Look at a run", responses=problems(RunNotFound))
-async def get_run(run: ExistingRun, services: ServicesDep) -> RunOut:
+async def get_run(run_id: RunId, services: ServicesDep) -> RunOut:
     """Return a run with its progress, and its summaries as far as they are written."""
-    return await show_run(services.database, run.id)
+    return await show_run(services.database, run_id)
 
 
 @router.get("/{run_id}/wait", summary="Wait for a run's end", responses=problems(RunNotFound, InvalidFields))
@@ -156,7 +156,7 @@ async def wait_for_run(
     ] = 60.0,
 ) -> RunOut:
     """Return the run when it has ended, or as it is when the time is over: look at `status`."""
-    await _wait_for_end(run, services, seconds, request)
+    await _wait_for_end(run.id, services, seconds, request)
     return await show_run(services.database, run.id)
 
 
@@ -170,7 +170,7 @@ async def cancel_run(run: ExistingRun, services: ServicesDep) -> RunOut:
     services.notifier.notify(run.id, has_ended=status.is_final)
     services.worker.wake()
     if not status.is_final:
-        await _wait_for_end(run, services, LONGEST_WAIT_SECONDS)
+        await _wait_for_end(run.id, services, LONGEST_WAIT_SECONDS)
     return await show_run(services.database, run.id)
 
 
@@ -204,7 +204,7 @@ async def retry_run(
     earlier `finished` is now called `ended`, then come `retried`, each step anew, and `finished` as the last one. A run
     that a newer version of the service plans otherwise is told anew behind a `retried` as well, without a try by you.
     """
-    if not Status(run.status).is_final:
+    if not run.status.is_final:
         raise RunIsActive
     settings = services.settings
     budget = changes.budget.model_dump() if changes and changes.budget else None
@@ -299,8 +299,8 @@ async def get_summary(
     document, or JSON like the run itself.
     """
     shown = await show_run(services.database, run.id)
-    if not Status(run.status).is_final or not (shown.summary or any(document.summary for document in shown.documents)):
-        raise RunNotFinished("It ended without one." if Status(run.status).is_final else "")
+    if not run.status.is_final or not (shown.summary or any(document.summary for document in shown.documents)):
+        raise RunNotFinished("It ended without one." if run.status.is_final else "")
     match _wanted_form(request.headers.get("accept", "")):
         case "application/json":
             return Response(shown.model_dump_json(), media_type="application/json")
@@ -332,12 +332,12 @@ def _wanted_form(accept: str) -> str:
     return max(known, key=lambda form: wanted[form], default="text/markdown")
 
 
-async def _wait_for_end(run: Run, services: Services, seconds: float, request: Request | None = None) -> None:
+async def _wait_for_end(run_id: str, services: Services, seconds: float, request: Request | None = None) -> None:
     """Return when the run has ended, or after `seconds`, or when the service stops or the client has left."""
     until = time.monotonic() + seconds
     while True:
-        waiter = services.notifier.waiter(run.id, of_end=True)
-        has_ended = await runs.has_ended(services.database, run.id)
+        waiter = services.notifier.waiter(run_id, of_end=True)
+        has_ended = await runs.has_ended(services.database, run_id)
         left = until - time.monotonic()
         if has_ended or left <= 0 or services.stopping.is_set():
             return

@@ -23,6 +23,7 @@ from app.api.schemas import (
 from app.store import runs
 from app.store.database import Database
 from app.store.models import DocumentRow, EventRow, Run, Status
+from app.store.runs import Brief
 from graphs.summarize import NO_USAGE, Options
 
 _FACETS = TypeAdapter(Facets)
@@ -83,12 +84,12 @@ def chunk_out(event: EventRow, text: str | None) -> ChunkOut:
     return ChunkOut(**shown, **tokens, remembered=bool(usage["remembered"]), text=text)
 
 
-def counts_of(run: Run) -> dict[str, Any]:
+def counts_of(run: Run | Brief) -> dict[str, Any]:
     """Return a run's progress and usage as events tell them."""
     return {"progress": _progress(run), "run_usage": NO_USAGE | run.usage}
 
 
-def _progress(run: Run) -> dict[str, Any]:
+def _progress(run: Run | Brief) -> dict[str, Any]:
     """Return how far a run is; one that has begun and told nothing yet is being planned."""
     progress = runs.NO_PROGRESS | run.progress
     if run.status == Status.RUNNING and progress["phase"] == "queued":

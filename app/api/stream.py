@@ -89,7 +89,7 @@ async def stream_run(
     Browser: `new EventSource("/v1/runs/" + id + "/stream").addEventListener("progress", event => ...)`
     """
     seq = int(last_event_id) if last_event_id and SEQ.fullmatch(last_event_id) else after
-    provider = str(run.options["model"]).partition(":")[0]
+    provider = run.model.partition(":")[0]
     told = _told(run.id, provider, Gathered(counts_of(run)), services, seq)
     return EventStream(_in_pieces(told), headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
 
@@ -105,14 +105,15 @@ async def _told(run_id: str, provider: str, gathered: Gathered, services: Servic
     sent_at = time.monotonic()
     while True:
         waiter = services.notifier.waiter(run_id)
-        rows = await _rows(run_id, services, seq)
-        if rows is None:
-            return
-        is_over = bool(rows) and rows[-1].type == events.FINISHED
-        gate = None if is_over else _gate(run_id, provider, services)
-        found, seq = len(rows), rows[-1].seq if rows else seq
-        sending = deque(_events(rows, gathered, gate))
-        del rows
+        async with services.telling:
+            rows = await _rows(run_id, services, seq)
+            if rows is None:
+                return
+            is_over = bool(rows) and rows[-1].type == events.FINISHED
+            gate = None if is_over else _gate(run_id, provider, services)
+            found, seq = len(rows), rows[-1].seq if rows else seq
+            sending = deque(_events(rows, gathered, gate))
+            del rows
         while sending:
             yield sending.popleft()
         if found:

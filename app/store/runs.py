@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, cast
 
@@ -51,7 +52,20 @@ class LeaseLost(Exception):
 
 # A run that has not ended, with what its events have counted so far; only its end writes that to its row.
 _OPEN = Run.status.in_([Status.QUEUED, Status.RUNNING])
-_RUNS = select(Run, case((_OPEN, events.counts())))
+_COUNTS = case((_OPEN, events.counts()))
+_RUNS = select(Run, _COUNTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """A run in brief, with what its events have counted so far."""
+
+    id: str
+    status: Status
+    model: str
+    text_bytes: int
+    progress: dict[str, Any]
+    usage: dict[str, Any]
 
 
 async def _counted(session: AsyncSession, query: Select[Run, dict[str, Any] | None]) -> list[Run]:
@@ -108,6 +122,21 @@ async def get(session: AsyncSession, id: str, owner: str = "") -> Run:
     if not found:
         raise RunNotFound
     return found[0]
+
+
+async def brief(database: Database, id: str, owner: str = "") -> Brief:
+    """Return a run in brief: one query, which waits for no session, as hundreds may ask at once after a restart.
+    Raises `RunNotFound`.
+    """
+    model = Run.options["model"].as_string()
+    columns = select(Run.id, Run.status, model, Run.text_bytes, Run.progress, Run.usage, _COUNTS)
+    rows = await database.fetch(columns.where(Run.id == id, Run.owner == owner))
+    if not rows:
+        raise RunNotFound
+    id, status, model_name, text_bytes, progress, usage, counts = rows[0]
+    if counts is not None:
+        progress, usage = counts["progress"], counts["run_usage"]
+    return Brief(id, Status(status), model_name, text_bytes, progress, usage)
 
 
 async def has_ended(database: Database, id: str) -> bool:

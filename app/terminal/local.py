@@ -74,8 +74,7 @@ class Local(Kept):
 
     async def cancel(self, run_id: str) -> Json:
         """Stop a run; return it when it has stopped."""
-        async with self._database.read() as session:
-            run = await runs.get(session, run_id)
+        run = await runs.brief(self._database, run_id)
         return (await cancel_run(run, self._services)).model_dump(mode="json")
 
     async def _batch(self, sources: Sequence[Source], wanted: Json, sent: Sent) -> Batch:

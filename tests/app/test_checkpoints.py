@@ -67,7 +67,7 @@ async def stored(database: Database, status: Status) -> str:
     return id
 
 
-async def try_again(seen: Run, resources: Resources) -> None:
+async def try_again(seen: runs.Brief, resources: Resources) -> None:
     """Ask for another try of a run, as a client does who has seen it as it was."""
     worker = SimpleNamespace(wake=lambda: None)
     services = SimpleNamespace(
@@ -90,8 +90,7 @@ async def test_a_retry_that_comes_too_late_leaves_the_checkpoints_of_the_run_alo
     status: Status | None, refusal: type[PrecisError], resources: Resources
 ) -> None:
     id = await stored(resources.database, Status.FAILED)
-    async with resources.database.read() as session:
-        seen = await runs.get(session, id)
+    seen = await runs.brief(resources.database, id)
     async with resources.database.begin() as session:
         if status is None:
             await runs.remove(session, id)
@@ -108,8 +107,7 @@ async def test_a_retry_that_finds_the_queue_full_changes_nothing(resources: Reso
     await stored(resources.database, Status.QUEUED)
     id = await stored(resources.database, Status.FAILED)
     await leave_checkpoints(cast("AsyncSqliteSaver", resources.checkpoints), id)
-    async with resources.database.read() as session:
-        seen = await runs.get(session, id)
+    seen = await runs.brief(resources.database, id)
     with pytest.raises(QueueFull):
         await try_again(seen, resources)
     assert await threads_of(resources.checkpoints) == [id]
@@ -122,8 +120,7 @@ async def test_of_two_retries_of_one_run_the_second_is_refused_and_the_first_one
 ) -> None:
     id = await stored(resources.database, Status.FAILED)
     await leave_checkpoints(cast("AsyncSqliteSaver", resources.checkpoints), id)
-    async with resources.database.read() as session:
-        seen = await runs.get(session, id)
+    seen = await runs.brief(resources.database, id)
     monkeypatch.setattr("app.api.runs.show_run", lambda *_: asyncio.sleep(0))
     await try_again(seen, resources)
     assert await threads_of(resources.checkpoints) == []

@@ -1,18 +1,25 @@
-"""The sockets over which answers go: as `precis serve` opens them, seen from the server's side."""
+"""The sockets over which answers go, as `precis serve` opens them, seen from the server's side; and what a watcher takes
+of the database's connections.
+"""
 
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import closing
+from contextlib import AsyncExitStack, closing
 from pathlib import Path
 from typing import cast
 
 import httpx
 import pytest
 import uvicorn
+from sqlalchemy import select
 
+from app.bootstrap import Services
+from app.main import create_app
 from app.server import UNREAD_BYTES, Connection, configure, listen
 from app.settings import Settings
+from app.store.database import READERS
+from tests.app import ENGLISH
 
 
 @pytest.fixture
@@ -58,3 +65,25 @@ async def test_the_kernel_keeps_little_for_a_client_that_does_not_read(server: u
     assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) <= 2 * UNREAD_BYTES
     writer.close()
     await writer.wait_closed()
+
+
+async def test_a_watcher_waits_for_none_of_the_database_s_sessions(tmp_path: Path) -> None:
+    """Hundreds come at once after a restart; they would keep everybody else from the few that there are."""
+    app = create_app(Settings(_env_file=None, data_dir=tmp_path))
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test", timeout=60) as client,
+        AsyncExitStack() as held,
+    ):
+        accepted = await client.post("/v1/runs", json={"documents": [{"text": ENGLISH}]})
+        run = (await client.get(f"/v1/runs/{accepted.json()['id']}/wait")).json()
+        services: Services = app.state.services
+        for _ in range(READERS):
+            session = await held.enter_async_context(services.database.read())
+            await session.scalar(select(1))  # from now on it has a connection
+        async with asyncio.timeout(10):
+            told = await client.get(f"/v1/runs/{run['id']}/stream")
+            missing = await client.get("/v1/runs/nobody/stream")
+    assert run["status"] == "succeeded"
+    assert "event: finished" in told.text
+    assert missing.status_code == 404
