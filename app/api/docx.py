@@ -22,7 +22,6 @@ from app.api.footnotes import Citations
 from app.api.rendering import parse, render_markdown
 from app.api.schemas import RunOut
 
-MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 LATIN_FONT, CODE_FONT = "Calibri", "Consolas"
 # By language: the typeface, of those that Word brings along, of characters that the Latin one lacks; Word's name of the
 # language.

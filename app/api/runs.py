@@ -5,11 +5,11 @@ import logging
 import re
 import sqlite3
 import time
+from enum import StrEnum
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
-from app.api import docx
 from app.api.acceptance import accept
 from app.api.batch import REQUEST_BODY, BatchDep
 from app.api.dependencies import Accepting, ExistingRun, JsonOnly, RunId, ServicesDep
@@ -256,15 +256,23 @@ async def list_chunks(
     return ChunkPage(chunks=[chunk_out(event, text) for event, text in found])
 
 
-FORMS = ("text/markdown", "text/html", "application/json", docx.MEDIA_TYPE)
+class Form(StrEnum):
+    """What the summaries are handed out as."""
+
+    MARKDOWN = "text/markdown"
+    HTML = "text/html"
+    JSON = "application/json"
+    WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+
+
 SUMMARY_FORMS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The summaries.",
         "content": {
-            "text/markdown": {"schema": {"type": "string"}},  # first, as it is what comes unasked
-            "text/html": {"schema": {"type": "string"}},
-            "application/json": {"schema": {"$ref": "#/components/schemas/RunOut"}},
-            docx.MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}},
+            Form.MARKDOWN.value: {"schema": {"type": "string"}},  # first, as it is what comes unasked
+            Form.HTML.value: {"schema": {"type": "string"}},
+            Form.JSON.value: {"schema": {"$ref": "#/components/schemas/RunOut"}},
+            Form.WORD.value: {"schema": {"type": "string", "format": "binary"}},
         },
     }
 }
@@ -273,7 +281,7 @@ SUMMARY_FORMS: dict[int | str, dict[str, Any]] = {
 class MarkdownResponse(Response):
     """Markdown."""
 
-    media_type = "text/markdown"
+    media_type = Form.MARKDOWN
 
 
 @router.get(
@@ -302,34 +310,41 @@ async def get_summary(
     if not run.status.is_final or not (shown.summary or any(document.summary for document in shown.documents)):
         raise RunNotFinished("It ended without one." if run.status.is_final else "")
     match _wanted_form(request.headers.get("accept", "")):
-        case "application/json":
-            return Response(shown.model_dump_json(), media_type="application/json")
-        case "text/html":
+        case Form.JSON:
+            return Response(shown.model_dump_json(), media_type=Form.JSON)
+        case Form.HTML:
             # A summary may hold what a hostile document put there: no script, no picture, no link to elsewhere is let
             # through.
             return Response(
                 render_html(shown, citations),
-                media_type="text/html",
+                media_type=Form.HTML,
                 headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"},
             )
-        case docx.MEDIA_TYPE:
+        case Form.WORD:
             return Response(
-                await asyncio.to_thread(docx.render_docx, shown, citations),
-                media_type=docx.MEDIA_TYPE,
+                await asyncio.to_thread(_word_document, shown, citations),
+                media_type=Form.WORD,
                 headers={"Content-Disposition": 'attachment; filename="summary.docx"'},
             )
     return MarkdownResponse(render_markdown(shown, citations))
 
 
-def _wanted_form(accept: str) -> str:
+def _word_document(run: RunOut, citations: Citations) -> bytes:
+    """Return the summaries as a Word document. Blocks."""
+    from app.api.docx import render_docx  # 7 MB of memory, and few ask for it
+
+    return render_docx(run, citations)
+
+
+def _wanted_form(accept: str) -> Form:
     """Return the form that an Accept header likes best; of equals, the first."""
     wanted: dict[str, float] = {}
     for part in accept.split(","):
         form, _, parameters = part.partition(";")
         quality = _QUALITY.search(parameters)
         wanted[form.strip().lower()] = float(quality[1]) if quality else 1.0
-    known = [form for form in wanted if form in FORMS]
-    return max(known, key=lambda form: wanted[form], default="text/markdown")
+    known = [Form(form) for form in wanted if form in tuple(Form)]
+    return max(known, key=lambda form: wanted[form], default=Form.MARKDOWN)
 
 
 async def _wait_for_end(run_id: str, services: Services, seconds: float, request: Request | None = None) -> None:

@@ -10,8 +10,9 @@ import pytest
 from docx import Document
 from docx.oxml.ns import qn
 
-from app.api.docx import MEDIA_TYPE, render_docx
+from app.api.docx import render_docx
 from app.api.rendering import render_markdown
+from app.api.runs import Form
 from app.api.schemas import RunOut
 from tests.app import ENGLISH, KOREAN
 from tests.app.test_rendering import HOSTILE, Json, changed, cited, post
@@ -74,9 +75,9 @@ def run(client: httpx.Client) -> Json:
 
 def test_a_word_document_is_asked_for_by_accept(client: httpx.Client, run: Json) -> None:
     path = f"/v1/runs/{run['id']}/summary"
-    response = client.get(path, headers={"Accept": MEDIA_TYPE}, params={"citations": "footnotes"})
+    response = client.get(path, headers={"Accept": Form.WORD}, params={"citations": "footnotes"})
     assert response.status_code == 200
-    assert response.headers["Content-Type"] == MEDIA_TYPE
+    assert response.headers["Content-Type"] == Form.WORD
     assert "summary.docx" in response.headers["Content-Disposition"]
     told = lines(response.content)
     assert told[0] == ("Heading 1", "Summary")
@@ -85,7 +86,7 @@ def test_a_word_document_is_asked_for_by_accept(client: httpx.Client, run: Json)
     assert any(text.startswith(f"{first['text']} [1]") for _, text in told)
     sources = [text for style, text in told if style == "List Number"]
     assert sources[0] == f"Harbour: “{first['citations'][0]['quote']}”"
-    html = client.get(path, headers={"Accept": f"text/html, {MEDIA_TYPE};q=0.5"})
+    html = client.get(path, headers={"Accept": f"text/html, {Form.WORD};q=0.5"})
     assert html.headers["Content-Type"].startswith("text/html")
 
 

@@ -225,7 +225,7 @@ print(sorted(heavy & set(sys.modules)), file=sys.stderr)
     assert all(name in done.stdout for name in [*commands, *groups])
 
 
-@pytest.mark.parametrize(("command", "loaded"), [("runs", []), ("summarize", ["docx", "fastapi"])])
+@pytest.mark.parametrize(("command", "loaded"), [("runs", []), ("summarize", ["fastapi"])])
 def test_what_asks_no_language_model_loads_none(
     command: str, loaded: list[str], precis: Precis, environment: dict[str, str], town: Path
 ) -> None:
