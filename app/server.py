@@ -13,7 +13,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from app.bootstrap import Services
 from app.main import create_app
-from app.settings import Settings, unknown_settings
+from app.settings import Settings, WrongSetting, unknown_settings
 from app.store.migrate import UNUSABLE, migrate, why_unusable
 
 END_SECONDS = 4.5  # from the first signal to the end at the latest
@@ -102,10 +102,9 @@ def serve(settings: Settings) -> int:
     """Run the service until it is told to end; return the exit code."""
     _log(settings.log_level)
     try:
-        if settings.model:
-            settings.check_model(settings.model)
-    except ValueError as error:
-        _say(f"the setting model is wrong: {error}")
+        settings.check_models()
+    except WrongSetting as error:
+        _say(str(error))
         return 2
     for name, meant in unknown_settings(os.environ):
         logger.warning("%s is no setting and changes nothing%s", name, f"; {meant} is one" if meant else "")

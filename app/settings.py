@@ -39,7 +39,7 @@ class Settings(BaseSettings):
     """SQLAlchemy's address of the database; empty: SQLite in the data directory."""
     model: str | None = None
     """The model of runs that name none; default: `openai:gpt-4o-mini` with OPENAI_API_KEY, else
-    `embedded:extractive`."""
+    `embedded:extractive`; where callers may not name that, the first that they may."""
     models: str = ""
     """The models that callers may name, separated by commas, `openai:*` for all of a provider; default: all that are
     set up."""
@@ -109,7 +109,12 @@ class Settings(BaseSettings):
     @property
     def default_model(self) -> str:
         """The model of runs that name none."""
-        return self.model or ("openai:gpt-4o-mini" if self.openai_api_key else EMBEDDED)
+        if self.model:
+            return self.model
+        usual = "openai:gpt-4o-mini" if self.openai_api_key else EMBEDDED
+        if self._allows(usual):
+            return usual
+        return next((name for name in self.allowed_models if not name.endswith(":*")), usual)
 
     @property
     def allowed_models(self) -> list[str]:
@@ -121,10 +126,27 @@ class Settings(BaseSettings):
 
     def check_model(self, name: str) -> None:
         """Raise `ValueError` for a model that callers may not name, or that is none."""
-        provider = model_facts(name).provider
+        model_facts(name)
+        if not self._allows(name):
+            raise ValueError(f"{name!r} is not among the models of this service: {', '.join(self.allowed_models)}.")
+
+    def check_models(self) -> None:
+        """Raise `WrongSetting` where a name is no model's, or callers may not name the default model."""
+        try:
+            for name in self.allowed_models:
+                if not name.endswith(":*"):
+                    model_facts(name)
+        except ValueError as error:
+            raise WrongSetting(f"the setting models is wrong: {error}") from None
+        try:
+            if self.model:
+                self.check_model(self.model)
+        except ValueError as error:
+            raise WrongSetting(f"the setting model is wrong: {error}") from None
+
+    def _allows(self, name: str) -> bool:
         allowed = self.allowed_models
-        if name not in allowed and f"{provider}:*" not in allowed:
-            raise ValueError(f"{name!r} is not among the models of this service: {', '.join(allowed)}.")
+        return name in allowed or f"{name.partition(':')[0]}:*" in allowed
 
     @property
     def database_place(self) -> object:

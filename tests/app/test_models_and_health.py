@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import httpx
 
+from app.settings import Settings
 from tests.app import ENGLISH, PROBLEM, chapters
 from tests.model_server import ModelServer
 from tests.service import Service, wait_until
@@ -54,6 +55,15 @@ def test_the_operator_decides_which_models_may_be_named(tmp_path: Path, model_se
         assert refused.status_code == 422
         assert refused.json()["type"] == PROBLEM + "unknown-model"
         assert refused.json()["models"] == names
+
+
+def test_where_the_usual_default_may_not_be_named_the_first_that_may_is_taken() -> None:
+    usual = Settings(_env_file=None, openai_api_key="test")
+    assert usual.default_model == "openai:gpt-4o-mini"
+    assert usual.model_copy(update={"models": "openai:*"}).default_model == "openai:gpt-4o-mini"
+    assert usual.model_copy(update={"models": "embedded:extractive"}).default_model == "embedded:extractive"
+    assert usual.model_copy(update={"models": "openai:*, openai:gpt-4.1"}).default_model == "openai:gpt-4o-mini"
+    assert usual.model_copy(update={"models": "openai:gpt-4.1,openai:o3"}).default_model == "openai:gpt-4.1"
 
 
 def test_the_gate_shows_what_the_operator_and_the_provider_allow(tmp_path: Path, model_server: ModelServer) -> None:

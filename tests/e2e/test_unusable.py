@@ -92,6 +92,7 @@ def test_a_data_directory_that_is_a_file_is_told_in_one_line(command: str, tmp_p
         ({"PRECIS_CONCURRENCY": "4", "PRECIS_CONCURRENCY_START": "8"}, "the settings are wrong: concurrency_least <="),
         ({"PRECIS_MODEL": "nothing"}, "the setting model is wrong: 'nothing' is not a model"),
         ({"PRECIS_MODEL": "openai:gpt-4o"}, "the setting model is wrong: 'openai:gpt-4o' is not among the models"),
+        ({"PRECIS_MODELS": "gpt-4o,openai:*"}, "the setting models is wrong: 'gpt-4o' is not a model"),
     ],
 )
 def test_a_wrong_setting_is_told_in_one_line_before_anything_is_made(
