@@ -73,6 +73,18 @@ def test_abbreviations_and_decimals_do_not_end_a_sentence() -> None:
     assert sentences(text) == ["Mr. Lee paid 3.50 euros at the U.S. embassy.", "Then he left."]
 
 
+def test_the_letter_of_an_exhibit_is_no_initial_of_the_next_sentence() -> None:
+    text = "The fee is set out in Exhibit A. Provider shall bill it. See Schedule C. Payment is due. Ask J. Smith."
+    assert sentences(text) == [
+        "The fee is set out in Exhibit A.",
+        "Provider shall bill it.",
+        "See Schedule C.",
+        "Payment is due.",
+        "Ask J. Smith.",
+    ]
+    assert sentences("Appendix A. Data Sources") == ["Appendix A. Data Sources"]  # a heading
+
+
 def test_a_title_stays_with_the_name_behind_it() -> None:
     found = ["We go back to Ms. Collins, Dr. No and (Mr. Will).", "See Figs. 3 and 4.", "Ask Mr. Is he in?", "The team"]
     assert sentences(" ".join(found)) == found
