@@ -241,6 +241,16 @@ def test_a_word_that_is_a_noun_more_often_than_a_verb_is_a_key_term() -> None:
     assert "test" in terms_of(text)
 
 
+def test_the_parties_and_articles_of_a_korean_contract_are_no_key_terms() -> None:
+    found = terms_of(
+        "제1조(대금) 갑은 을에게 계약 금액을 지급한다. 을의 청구서는 매월 말일에 갑에게 제출한다.\n"
+        "제2조(비밀유지) 갑과 을은 비밀정보를 제3자에게 공개하지 않는다. 을의 직원은 비밀정보를 지킨다. 갑의 비밀정보는 반환한다.\n"
+        "제3조(해지) 갑은 을의 위반이 있을 때 계약을 해지할 수 있다. 을의 책임은 계약 금액을 넘지 않는다."
+    )
+    assert {"계약 금액", "비밀정보", "청구서"} <= set(found)
+    assert [term for term in found if term[0] in "갑을" or term.startswith(("제1조", "제2조", "제3조"))] == []
+
+
 def test_korean_verbs_and_stop_words_with_particles_are_no_key_terms() -> None:
     text = (
         "석기를 만드는 원숭이가 있다. 원숭이가 만든 석기를 본다. 석기를 개발한다는 것이 중요하다. 새로운 과제로는 석기가 꼽혔다. "

@@ -12,7 +12,7 @@ from graphs.facets.offline.terms import KeyTerms
 from graphs.facets.prompts import NOTHING
 from graphs.facets.steps import Sources
 
-VERSION = "offline-4"
+VERSION = "offline-5"
 """Part of every ledger key: change it with anything that changes an answer."""
 
 

@@ -46,6 +46,7 @@ _WORD = re.compile(rf"{_LETTERS}(?:['’\-‐]{_LETTERS})*|[^\s\w]|_")
 _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\u3005]{2,}")
 _KATAKANA = re.compile("[\u30a1-\u30fa\u30fc]{3,}")
 _KANA_OR_HAN = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]")
+_ARTICLE = re.compile("제[0-9]+[관절장편조항호](?![가-힣]{2})")  # of a Korean law or contract, with its number
 _ADVERB = re.compile(r".{3,}ly$")
 
 # What stands before an English verb, before its participle and before a noun: by them a text tells which its words are.
@@ -191,6 +192,7 @@ def _may_stand(word: str, *, hangul: bool, often: AbstractSet[str]) -> bool:
         and not word[0].isdigit()
         and word[0].isalnum()
         and not _KANA_OR_HAN.match(word)
+        and not _ARTICLE.match(word)
         and lowered.replace("’", "'") not in STOP_WORDS
         and lowered not in often
     )
