@@ -3,10 +3,12 @@
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from itertools import chain
 from typing import NamedTuple, overload
 
 from graphs.evidence.citations import Place
+from graphs.summarize.frequent import FrequentTerms
 from graphs.text.language import detect_language
 from graphs.text.outline import Header, header_of
 from graphs.text.sentences import sentence_spans
@@ -56,6 +58,11 @@ class Documents:
         if document.id in self._by_id:
             raise ValueError(f"two documents have the id {document.id!r}")
         self._by_id[document.id] = document
+
+    @cached_property
+    def frequent_terms(self) -> FrequentTerms:
+        """What summaries are held against; worked out once, when all documents are there."""
+        return FrequentTerms.of((document.id, document.group, document.text) for document in self)
 
     def header(self, id: str, *, is_long: bool) -> Header:
         """Return what prompts say of a document; worked out once, some milliseconds a megabyte."""

@@ -100,8 +100,13 @@ def collapse_or_reduce(state: State) -> list[Send] | Literal["review"]:
 
 
 async def reduce(state: StepTask, runtime: Runtime[Context]) -> SectionOutput:
-    """Write the summary of the batch: the last merge."""
-    return await _take(state, runtime.context, "reduce")
+    """Write the summary of the batch: the last merge. What its scores need of the sources is worked out meanwhile."""
+    context = runtime.context
+    written, _ = await asyncio.gather(
+        _take(state, context, "reduce"),
+        asyncio.to_thread(lambda: context.documents.frequent_terms),
+    )
+    return written
 
 
 # ---------------------------------------------------------------- a section
