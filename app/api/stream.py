@@ -89,12 +89,15 @@ async def stream_run(
     Browser: `new EventSource("/v1/runs/" + id + "/stream").addEventListener("progress", event => ...)`
     """
     seq = int(last_event_id) if last_event_id and SEQ.fullmatch(last_event_id) else after
-    provider = run.model.partition(":")[0]
+    # One that has ended waits at no gate, though its driver may not have left it yet.
+    provider = None if run.status.is_final else run.model.partition(":")[0]
     told = _told(run.id, provider, Gathered(counts_of(run)), services, seq)
     return EventStream(_in_pieces(told), headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
 
 
-async def _told(run_id: str, provider: str, gathered: Gathered, services: Services, seq: int) -> AsyncIterator[bytes]:
+async def _told(
+    run_id: str, provider: str | None, gathered: Gathered, services: Services, seq: int
+) -> AsyncIterator[bytes]:
     """Yield the stream, from behind the event `seq` to the end of the run or of the service.
 
     While a client reads nothing, all that waits here is what it is sent next: no run, no row.
@@ -224,9 +227,9 @@ def _event(type: str, data: str, seq: int | None) -> bytes:
     return format_sse_event(event=type, data_str=data, id=None if seq is None else str(seq))
 
 
-def _gate(run_id: str, provider: str, services: Services) -> dict[str, Any] | None:
+def _gate(run_id: str, provider: str | None, services: Services) -> dict[str, Any] | None:
     """Return the gate of a run's provider as it is now; None when the run is not driven here."""
-    if not services.worker.drives(run_id):
+    if provider is None or not services.worker.drives(run_id):
         return None
     gate = services.resources.calls.gate(provider)
     return {"in_flight": gate.in_flight, "waiting": gate.waiting, "paused_seconds": round(gate.paused_seconds, 1)}

@@ -14,6 +14,7 @@ import pytest
 import uvicorn
 from sqlalchemy import select
 
+from app.api import stream
 from app.bootstrap import Services
 from app.main import create_app
 from app.server import UNREAD_BYTES, Connection, configure, listen
@@ -65,6 +66,24 @@ async def test_the_kernel_keeps_little_for_a_client_that_does_not_read(server: u
     assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) <= 2 * UNREAD_BYTES
     writer.close()
     await writer.wait_closed()
+
+
+async def test_a_run_that_has_ended_waits_at_no_gate_though_its_driver_has_not_left_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = create_app(Settings(_env_file=None, data_dir=tmp_path))
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test", timeout=60) as client,
+    ):
+        accepted = await client.post("/v1/runs", json={"documents": [{"text": ENGLISH}]})
+        run = (await client.get(f"/v1/runs/{accepted.json()['id']}/wait")).json()
+        services: Services = app.state.services
+        monkeypatch.setattr(services.worker, "drives", lambda _: True)
+        monkeypatch.setattr(stream, "ROWS_AT_ONCE", 1)  # what is read first does not tell of the end
+        told = await client.get(f"/v1/runs/{run['id']}/stream")
+    assert '"gate":null' in told.text
+    assert '"gate":{' not in told.text
 
 
 async def test_a_watcher_waits_for_none_of_the_database_s_sessions(tmp_path: Path) -> None:

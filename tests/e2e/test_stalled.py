@@ -96,7 +96,7 @@ def test_a_reader_who_stalls_costs_little_memory_and_misses_nothing(service: Ser
         id = post(client, batch("Ansan", sentences=3_000, model=MODEL))
         assert ended(client, id)["progress"]["total"] > 1_000
         path = f"/v1/runs/{id}/stream"
-        calm(service)  # and drives the run no more: its events tell of no gate
+        calm(service)
         whole = client.get(path).content
         stall(FIRST_READERS, port, path, connections)
         wait_until(lambda: count_unread(port) == FIRST_READERS, 240)
