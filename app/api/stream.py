@@ -7,7 +7,7 @@ import re
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterator, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import StreamingResponse
@@ -108,20 +108,15 @@ async def _told(
     sent_at = time.monotonic()
     while True:
         waiter = services.notifier.waiter(run_id)
-        async with services.telling:
-            rows = await _rows(run_id, services, seq)
-            if rows is None:
-                return
-            is_over = bool(rows) and rows[-1].type == events.FINISHED
-            gate = None if is_over else _gate(run_id, provider, services)
-            found, seq = len(rows), rows[-1].seq if rows else seq
-            sending = deque(_events(rows, gathered, gate))
-            del rows
-        while sending:
-            yield sending.popleft()
+        news = await _news(run_id, provider, gathered, services, seq)
+        if news is None:
+            return
+        found, seq, gate = news.found, news.seq, news.gate
+        while news.sending:
+            yield news.sending.popleft()
         if found:
             sent_at = time.monotonic()
-            if is_over:
+            if news.is_over:
                 return
         elif has_ended:
             return
@@ -147,6 +142,28 @@ async def _told(
         async for sent in _drafts(run_id, services, drafts, waiter, until):
             yield sent
             sent_at = time.monotonic()
+
+
+class _News(NamedTuple):
+    """What a stream tells next."""
+
+    sending: deque[bytes]
+    found: int  # rows that it was made of
+    seq: int  # of the last of them, or of the last before
+    is_over: bool  # the run has ended
+    gate: dict[str, Any] | None
+
+
+async def _news(run_id: str, provider: str | None, gathered: Gathered, services: Services, seq: int) -> _News | None:
+    """Return what has happened behind the event `seq`; None when it cannot be read."""
+    async with services.telling:
+        rows = await _rows(run_id, services, seq)
+        if rows is None:
+            return None
+        is_over = bool(rows) and rows[-1].type == events.FINISHED
+        gate = None if is_over else _gate(run_id, provider, services)
+        sending = deque(_events(rows, gathered, gate))
+        return _News(sending, len(rows), rows[-1].seq if rows else seq, is_over, gate)
 
 
 async def _rows(run_id: str, services: Services, seq: int) -> Sequence[Row[int, str, str]] | None:

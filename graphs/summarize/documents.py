@@ -62,7 +62,7 @@ class Documents:
     @cached_property
     def frequent_terms(self) -> FrequentTerms:
         """What summaries are held against; worked out once, when all documents are there."""
-        return FrequentTerms.of((document.id, document.group, document.text) for document in self)
+        return FrequentTerms.of([(document.id, document.group, document.text) for document in self])
 
     def header(self, id: str, *, is_long: bool) -> Header:
         """Return what prompts say of a document; worked out once, some milliseconds a megabyte."""

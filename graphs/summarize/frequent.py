@@ -1,6 +1,6 @@
 """The most frequent terms of each document, of each group and of all: what a good summary names."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import NamedTuple, Self
 
 from graphs.evidence.scores import TermCounts
@@ -17,24 +17,21 @@ class FrequentTerms(NamedTuple):
     of_batch: list[str]
 
     @classmethod
-    def of(cls, documents: Iterable[tuple[str, str, str]]) -> Self:
+    def of(cls, documents: Collection[tuple[str, str, str]]) -> Self:
         """Return the frequent terms of documents, given as id, label of the group and text. A second for some 10 MB,
         of documents that are no longer than the sample.
         """
         of_batch = TermCounts()
-        by_group: dict[str, TermCounts] = {}
+        groups = {group for _, group, _ in documents if group}
+        by_group = {group: TermCounts() for group in groups} if len(groups) <= MOST_SCORED else {}
         of_documents: dict[str, list[str]] = {}
-        for number, (id, group, text) in enumerate(documents, 1):
+        for id, group, text in documents:
             counts = TermCounts(_sample(text))
             of_batch.add(counts)
-            if group and (group in by_group or len(by_group) <= MOST_SCORED):
-                by_group.setdefault(group, TermCounts()).add(counts)
-            if number <= MOST_SCORED:
+            if group in by_group:
+                by_group[group].add(counts)
+            if len(documents) <= MOST_SCORED:
                 of_documents[id] = counts.top()
-            else:
-                of_documents.clear()
-        if len(by_group) > MOST_SCORED:
-            by_group.clear()
         return cls(of_documents, {group: counts.top() for group, counts in by_group.items()}, of_batch.top())
 
 

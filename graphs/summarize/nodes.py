@@ -13,7 +13,7 @@ from langgraph.types import Send
 from graphs.evidence.marks import read_marks
 from graphs.models.calls import Answer
 from graphs.models.failures import CallFailed
-from graphs.summarize.asking import answer_step, result_of
+from graphs.summarize.asking import all_of, answer_step, result_of
 from graphs.summarize.budget import check_budget, hold_back
 from graphs.summarize.context import Context
 from graphs.summarize.documents import Document
@@ -101,11 +101,12 @@ def collapse_or_reduce(state: State) -> list[Send] | Literal["review"]:
 
 async def reduce(state: StepTask, runtime: Runtime[Context]) -> SectionOutput:
     """Write the summary of the batch: the last merge. What its scores need of the sources is worked out meanwhile."""
-    context = runtime.context
-    written, _ = await asyncio.gather(
-        _take(state, context, "reduce"),
-        asyncio.to_thread(lambda: context.documents.frequent_terms),
-    )
+    documents = runtime.context.documents
+    beside: list[Coroutine[Any, Any, Any]] = [
+        _take(state, runtime.context, "reduce"),
+        asyncio.to_thread(lambda: documents.frequent_terms),
+    ]
+    written: SectionOutput = (await all_of(beside))[0]
     return written
 
 

@@ -24,10 +24,13 @@ _NARROW = 40  # narrower columns are verse, addresses and lists; wide characters
 _FIRST_WORD = 12  # characters of the next word that count, so that one URL does not make every line look full
 
 _SPACE = re.compile(r"\s")
-_MISSED = re.compile(r"(?<=[。｡])(?=[0-9０-９])")  # where sentencex sees no border
 # A letter behind these is no initial of the word that follows: "as in Exhibit A. Provider shall" are two sentences.
 _LETTERED = ("Exhibit", "Schedule", "Appendix", "Annex", "Attachment")
-_LETTER_ENDS = re.compile(rf"(?<=\S )(?:{'|'.join(_LETTERED)}) [A-Z]\. +(?=[A-Z])")
+# What ends a sentence though sentencex sees no border there, by signs without which it need not be looked for.
+_MISSED = (
+    (("。", "｡"), re.compile(r"(?<=[。｡])(?=[0-9０-９])")),
+    (_LETTERED, re.compile(rf"(?<=\S )(?:{'|'.join(_LETTERED)}) [A-Z]\. +(?=[A-Z])")),
+)
 # Thai and Lao have no full stop: a space stands between sentences, and between clauses.
 _THAI = (b"\xe0", b"\xe0\xb8", b"\xe0\xb9", b"\xe0\xba", b"\xe0\xbb")  # how their characters begin in UTF-8
 _THAI_GAP = re.compile(
@@ -314,19 +317,18 @@ def _segment(language: str, window: str, *, thai: bool) -> list[str]:
     pieces: list[str] = sentencex.segment(language, window)
     if "".join(pieces) != window:
         pieces = [window]
-    if any(word in window for word in _LETTERED):
-        pieces = [part for piece in pieces for part in _parts(piece, _LETTER_ENDS)]
-    if "。" in window or "｡" in window:
-        pieces = [part for piece in pieces for part in _MISSED.split(piece)]
+    for signs, end in _MISSED:
+        if any(sign in window for sign in signs):
+            pieces = [part for piece in pieces for part in _parts(piece, end)]
     if thai:
         pieces = [part for piece in pieces for part in _clauses(piece)]
     return pieces
 
 
-def _parts(piece: str, border: re.Pattern[str]) -> Iterator[str]:
-    """Yield a piece in parts that end where `border` matches."""
+def _parts(piece: str, end: re.Pattern[str]) -> Iterator[str]:
+    """Yield a piece in parts that end as `end` matches."""
     start = 0
-    for match in border.finditer(piece):
+    for match in end.finditer(piece):
         yield piece[start : match.end()]
         start = match.end()
     yield piece[start:]
