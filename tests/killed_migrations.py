@@ -54,7 +54,7 @@ def state(path: Path) -> tuple[list[Any], dict[str, list[Any]]]:
         schema = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name").fetchall()
         schema += connection.execute("SELECT version_num FROM alembic_version").fetchall()
         connection.row_factory = sqlite3.Row
-        tables = ("runs", "documents", "calls", "events")
+        tables = [row["name"] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         return schema, {name: [dict(row) for row in connection.execute(f"SELECT * FROM {name}")] for name in tables}
 
 

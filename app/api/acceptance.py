@@ -37,7 +37,8 @@ async def accept(batch: Batch, services: Services, request_key: str | None = Non
         request_key=request_key,
         request_digest=fingerprint(batch) if request_key is not None else None,
     )
-    rows = [_row(position, document) for position, document in enumerate(batch.documents)]
+    rows = [_row(document) for document in batch.documents]
+    texts = [document.read.text if document.read else "" for document in batch.documents]
     async with services.database.begin() as session:
         if request_key is not None:
             earlier = await runs.of_request(session, run.owner, request_key)
@@ -46,7 +47,7 @@ async def accept(batch: Batch, services: Services, request_key: str | None = Non
                     raise IdempotencyKeyReused
                 return earlier, False
         await queue.admit(session, run.text_bytes, most_runs=settings.queue_runs, most_bytes=settings.queue_bytes)
-        await runs.create(session, run, rows)
+        await runs.create(session, run, rows, texts)
     services.worker.wake()
     return run, True
 
@@ -90,10 +91,9 @@ def _size(batch: Batch) -> int:
     return sum(len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass")) for text in texts)
 
 
-def _row(position: int, document: BatchDocument) -> dict[str, Any]:
+def _row(document: BatchDocument) -> dict[str, Any]:
     read = document.read
     return {
-        "position": position,
         "id": document.id,
         "title": document.title,
         "group": document.group,
@@ -103,5 +103,4 @@ def _row(position: int, document: BatchDocument) -> dict[str, Any]:
         "status": Status.QUEUED if read else Status.FAILED,
         "error": document.error.problem() if document.error else None,
         "pages": list(read.pages) if read else [],
-        "text": read.text if read else "",
     }

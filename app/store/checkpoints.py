@@ -7,7 +7,7 @@ import hashlib
 import logging
 import sqlite3
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, closing
 from functools import cache
 from importlib import metadata, resources
@@ -15,7 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import aiosqlite
-from langgraph.checkpoint.base import BaseCheckpointSaver
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import (
+    BaseCheckpointSaver,
+    ChannelVersions,
+    Checkpoint,
+    CheckpointMetadata,
+    CheckpointTuple,
+)
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
@@ -47,6 +54,43 @@ class Checkpoints(AsyncSqliteSaver):
     """A saver whose transactions are over when it returns: one that a cancelled run left open would keep the file from
     every other process.
     """
+
+
+class CheckpointsBehind(BaseCheckpointSaver[Any]):
+    """The checkpoints of one run behind what else it writes: each is kept when all that was written before it is
+    durable. So the graph need not wait for that at every step.
+    """
+
+    def __init__(self, saver: BaseCheckpointSaver[Any], written: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(serde=saver.serde)
+        self._saver = saver
+        self._written = written
+
+    async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """Return the newest checkpoint of a run, or the one that is asked for."""
+        return await self._saver.aget_tuple(config)
+
+    async def aput(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        """Keep a checkpoint. Raises what could not be written before it."""
+        await self._written()
+        return await self._saver.aput(config, checkpoint, metadata, new_versions)
+
+    async def aput_writes(
+        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
+    ) -> None:
+        """Keep what one task has given. Raises what could not be written before it."""
+        await self._written()
+        await self._saver.aput_writes(config, writes, task_id, task_path)
+
+    def get_next_version(self, current: Any, channel: None) -> Any:
+        """Return the version of a channel that comes behind another."""
+        return self._saver.get_next_version(current, channel)
 
 
 @cache

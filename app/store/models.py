@@ -1,4 +1,4 @@
-"""The tables: runs, documents, calls, events."""
+"""The tables: runs, documents, texts, calls, events."""
 
 import time
 import uuid
@@ -7,7 +7,18 @@ from enum import StrEnum
 from secrets import randbits
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, ForeignKey, Index, MetaData, Text, TypeDecorator
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    MetaData,
+    Text,
+    TypeDecorator,
+)
 from sqlalchemy import text as sql
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -113,8 +124,19 @@ class DocumentRow(Base):
     summary: Mapped[dict[str, Any] | None]
     facets: Mapped[dict[str, Any] | None]  # by name
     pages: Mapped[list[Any]] = mapped_column(default=list)  # where each page starts, in characters
-    # Last, and loaded only when asked for: SQLite reads through a long column to reach those behind it.
-    text: Mapped[str] = mapped_column(Text, deferred=True)
+
+
+class TextRow(Base):
+    """The text of a document; apart from it, as SQLite writes a whole row anew when one of its columns changes."""
+
+    __tablename__ = "texts"
+    __table_args__ = (
+        ForeignKeyConstraint(["run_id", "position"], ["documents.run_id", "documents.position"], ondelete="CASCADE"),
+    )
+
+    run_id: Mapped[str] = mapped_column(primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    text: Mapped[str] = mapped_column(Text)
 
 
 class CallRow(Base):

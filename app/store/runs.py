@@ -1,7 +1,7 @@
 """Everything that happens to a run in the database. No other module but `queue` queries runs or documents."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, cast
@@ -29,7 +29,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 from app.errors import DocumentNotFound, NothingToRetry, RunIsActive, RunNotFound
 from app.store import events
 from app.store.database import Database
-from app.store.models import DocumentRow, Run, Status, now
+from app.store.models import DocumentRow, Run, Status, TextRow, now
 from graphs.summarize import NO_USAGE
 
 REQUEST_KEY_HOURS = 24  # that an Idempotency-Key counts
@@ -39,9 +39,11 @@ NO_PROGRESS: dict[str, Any] = {"phase": "queued", "done": 0, "total": 0, "failed
 # Of the table rather than the class: ten thousand documents take a second this way, and twelve through objects.
 _DOCUMENTS = cast("Table", DocumentRow.__table__)
 _ADD_DOCUMENT = insert(_DOCUMENTS)
+_ADD_TEXT = insert(cast("Table", TextRow.__table__))
 _CHANGE_DOCUMENT = update(_DOCUMENTS).where(
     _DOCUMENTS.c.run_id == bindparam("of_run"), _DOCUMENTS.c.position == bindparam("at_position")
 )
+_IS_ITS_TEXT = and_(TextRow.run_id == DocumentRow.run_id, TextRow.position == DocumentRow.position)
 BATCH_ROWS = 100  # of documents that go to the driver at once: the loop stands still meanwhile
 BATCH_CHARACTERS = 4_000_000
 
@@ -79,16 +81,18 @@ async def _counted(session: AsyncSession, query: Select[Run, dict[str, Any] | No
     return found
 
 
-async def create(session: AsyncSession, run: Run, documents: Sequence[dict[str, Any]]) -> None:
-    """Store a new run with its documents, and its first event."""
+async def create(session: AsyncSession, run: Run, documents: Sequence[dict[str, Any]], texts: Sequence[str]) -> None:
+    """Store a new run with its documents, the text of each, and its first event."""
     session.add(run)
     await session.flush()
-    for batch in _batches(documents):
-        await session.execute(_ADD_DOCUMENT, [{"run_id": run.id} | row for row in batch])
+    for batch in _batches({"run_id": run.id, "position": place} | row for place, row in enumerate(documents)):
+        await session.execute(_ADD_DOCUMENT, batch)
+    for batch in _batches({"run_id": run.id, "position": place, "text": text} for place, text in enumerate(texts)):
+        await session.execute(_ADD_TEXT, batch)
     await events.append(session, run.id, "queued", {"documents": len(documents)})
 
 
-def _batches(rows: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+def _batches(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
     batch: list[dict[str, Any]] = []
     characters = 0
     for row in rows:
@@ -174,7 +178,7 @@ async def first_titles(session: AsyncSession, ids: Sequence[str]) -> dict[str, s
 
 
 async def documents_of(session: AsyncSession, run_id: str) -> Sequence[DocumentRow]:
-    """Return a run's documents in the caller's order, without their texts."""
+    """Return a run's documents in the caller's order."""
     query = select(DocumentRow).where(DocumentRow.run_id == run_id).order_by(DocumentRow.position)
     return (await session.scalars(query)).all()
 
@@ -182,9 +186,9 @@ async def documents_of(session: AsyncSession, run_id: str) -> Sequence[DocumentR
 async def passage(database: Database, run_id: str, id: str, start: int, end: int) -> Row[str, int, list[Any], str]:
     """Return title, characters, pages and a part of the text of a document. Raises `DocumentNotFound`."""
     row = DocumentRow
-    part = func.substr(row.text, start + 1, max(0, end - start)).label("text")
-    query = select(row.title, row.characters, row.pages, part).where(row.run_id == run_id, row.id == id)
-    found = await database.fetch(query)
+    part = func.substr(TextRow.text, start + 1, max(0, end - start)).label("text")
+    query = select(row.title, row.characters, row.pages, part).join(TextRow, _IS_ITS_TEXT)
+    found = await database.fetch(query.where(row.run_id == run_id, row.id == id))
     if not found:
         raise DocumentNotFound
     return found[0]
@@ -196,8 +200,8 @@ def texts_of(run_id: str) -> Select[int, str, str, str, list[Any], str]:
     """
     row = DocumentRow
     readable = and_(row.run_id == run_id, row.status != Status.FAILED)
-    columns = select(row.position, row.id, row.title, row.group, row.pages, row.text)
-    return columns.where(readable).order_by(row.position)
+    columns = select(row.position, row.id, row.title, row.group, row.pages, TextRow.text)
+    return columns.join(TextRow, _IS_ITS_TEXT).where(readable).order_by(row.position)
 
 
 async def leases(session: AsyncSession, other_than: str = "") -> dict[str, float]:
@@ -242,7 +246,16 @@ async def claim(
         .returning(Run)
         .execution_options(populate_existing=True)
     )
-    return claimed.one_or_none()
+    run = claimed.one_or_none()
+    if run is not None:
+        await _start_documents(session, run.id)
+    return run
+
+
+async def _start_documents(session: AsyncSession, id: str) -> None:
+    """Mark the documents that can be read as running."""
+    waiting = and_(DocumentRow.run_id == id, DocumentRow.status == Status.QUEUED)
+    await session.execute(update(DocumentRow).where(waiting).values(status=Status.RUNNING))
 
 
 async def renew(session: AsyncSession, worker: str, lease_seconds: float = LEASE_SECONDS) -> None:
@@ -329,12 +342,6 @@ async def change_documents(session: AsyncSession, id: str, rows: Sequence[dict[s
     """
     for batch in _batches(rows):
         await session.execute(_CHANGE_DOCUMENT, [{"of_run": id, "at_position": row["position"]} | row for row in batch])
-
-
-async def start_documents(session: AsyncSession, id: str) -> None:
-    """Mark the documents that can be read as running."""
-    waiting = and_(DocumentRow.run_id == id, DocumentRow.status == Status.QUEUED)
-    await session.execute(update(DocumentRow).where(waiting).values(status=Status.RUNNING))
 
 
 async def settle_documents(session: AsyncSession, id: str, status: Status) -> None:

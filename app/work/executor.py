@@ -25,7 +25,7 @@ from app.errors import (
     SummaryFailed,
 )
 from app.store import runs
-from app.store.checkpoints import compact_checkpoints, graph_version, threads_of
+from app.store.checkpoints import CheckpointsBehind, compact_checkpoints, graph_version, threads_of
 from app.store.models import Run, Status, now
 from app.work.journal import Journal
 from app.work.resources import Resources
@@ -81,7 +81,7 @@ async def execute_run(run: Run, resources: Resources, journal: Journal) -> None:
         raise OfLaterVersion(run.id) from error
     try:
         await journal.open()
-        rows = await _begin(run, resources)
+        rows = await resources.database.fetch(runs.texts_of(run.id))
         with resources.drafts.open(run.id):
             async with HeadStart(resources.calls) as head_start:
                 output = await _drive(run, options, rows, resources, journal, head_start)
@@ -151,19 +151,13 @@ async def give_room_back(resources: Resources) -> bool:
     return True
 
 
-async def _begin(run: Run, resources: Resources) -> Texts:
-    """Mark the readable documents as running and return them with their texts."""
-    async with resources.database.begin() as session:
-        await runs.change(session, run.id, run.attempt, status=Status.RUNNING)
-        await runs.start_documents(session, run.id)
-    return await resources.database.fetch(runs.texts_of(run.id))
-
-
 async def _drive(
     run: Run, options: Options, rows: Texts, resources: Resources, journal: Journal, head_start: HeadStart
 ) -> Outcome:
     """Run the graph from its last checkpoint, or from the start, and return its output."""
-    graph: Graph = builder.compile(checkpointer=resources.checkpoints, name="summarize")
+    # No checkpoint may know of a step that no event tells.
+    checkpoints = CheckpointsBehind(resources.checkpoints, journal.written)
+    graph: Graph = builder.compile(checkpointer=checkpoints, name="summarize")
     config: RunnableConfig = {"configurable": {"thread_id": run.id}, "metadata": {"graph": graph_version()}}
     context = context_of(
         options,

@@ -44,6 +44,7 @@ class Journal:
         self._seq = 0
         self._told: set[str] = set()  # steps, by id, and "planned"
         self._pending: set[asyncio.Future[None]] = set()
+        self._newest: asyncio.Future[None] | None = None  # writes become durable in their order
         self._pace = Pace()
         self._tree = NO_TREE
         self._plan: str | None = None  # the digest of the plan that was told last
@@ -134,6 +135,13 @@ class Journal:
         paid = add_usage(self._before, usage_of(self.bill))
         return {"usage": {**paid, "remembered": self.usage["remembered"]}}
 
+    async def written(self) -> None:
+        """Return when what has been told by now is durable, whatever is told meanwhile. Raises what prevents it."""
+        if self._newest is not None:
+            await asyncio.wait([self._newest])
+        if self._error is not None:
+            raise self._error
+
     async def flush(self) -> None:
         """Return when everything told so far is durable. Raises `SQLAlchemyError`."""
         while self._pending:
@@ -171,6 +179,7 @@ class Journal:
         }
         written = self._database.write(_APPEND, [row])
         self._pending.add(written)
+        self._newest = written
         written.add_done_callback(self._written)
         return written
 

@@ -3,7 +3,7 @@
 import asyncio
 import math
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import cached_property
 from typing import Annotated, Any, Literal
@@ -24,7 +24,7 @@ from graphs.summarize.state import StepReport
 from graphs.summarize.writing import Show
 
 CHUNK_TOKENS = 3_000  # of a chunk: large enough for context, small enough that a model reads all of it with care
-SECTION_STEPS = 100  # Sends in one superstep: LangGraph's cost grows with the square of their number
+SECTION_STEPS = 128  # Sends in one superstep: LangGraph's cost grows with the square of their number
 WORDS = {"short": 80, "medium": 200, "long": 500}
 
 
@@ -174,7 +174,8 @@ class Context(Options):
     calls: SkipJsonSchema[Annotated[Calls, SkipValidation]] = Field(default_factory=Calls)
     chat: SkipJsonSchema[Annotated[Callable[[ModelFacts], ChatModel] | None, SkipValidation]] = None
     """Opens a chat model; by default from OPENAI_API_KEY and OPENAI_BASE_URL."""
-    report: SkipJsonSchema[Annotated[Callable[[StepReport], Awaitable[None] | None], SkipValidation]] = ignore_report
+    report: SkipJsonSchema[Annotated[Callable[[StepReport], object], SkipValidation]] = ignore_report
+    """Is told of each step that is done. Whoever writes that down sees to it that no checkpoint knows of more."""
     show: SkipJsonSchema[Annotated[Show, SkipValidation]] = show_nobody
     """Is handed each final summary that a language model begins to write: the batch's, else each document's."""
     owner: SkipJsonSchema[str] = ""

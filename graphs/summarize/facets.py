@@ -137,7 +137,7 @@ async def _take(step: FacetStep, given: Given | None, context: Context) -> tuple
     """Do one step and report it; a failure stands alone."""
     done = await context.desk.take(step, given)
     usage = Tally(done.bill, done.remembered).usage
-    await nodes.tell(context, _report(step, done, usage))
+    context.report(_report(step, done, usage))
     error = done.error
     result = FacetResult(
         step=step["id"],

@@ -59,7 +59,7 @@ async def review_summaries(state: State, runtime: Runtime[Context]) -> dict[str,
     reviewed: Any = await broken_off_once(
         review_graph.ainvoke(first_review(state, drafts.values()), context=runtime.context)
     )
-    await nodes.tell_review(reviewed["usage"], runtime.context)
+    nodes.tell_review(reviewed["usage"], runtime.context)
     finished = dict(zip(drafts, reviewed["drafts"], strict=True))
     outcome = conclude(state, finished, runtime.context)
     await asyncio.to_thread(score, outcome, state["plan"], runtime.context)

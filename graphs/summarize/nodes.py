@@ -156,7 +156,7 @@ def leave(section: SectionState) -> SectionOutput:
     )
 
 
-async def tell_review(usage: Usage, context: Context) -> None:
+def tell_review(usage: Usage, context: Context) -> None:
     """Tell the observer what the review of the summaries has cost, if it has asked a model."""
     if usage == NO_USAGE:
         return
@@ -176,7 +176,7 @@ async def tell_review(usage: Usage, context: Context) -> None:
         seconds=0.0,
         usage=usage,
     )
-    await tell(context, report)
+    context.report(report)
 
 
 # ---------------------------------------------------------------- one step
@@ -200,24 +200,24 @@ async def _take(task: StepTask, context: Context, kind: Kind) -> SectionOutput:
         given = [(result, answers[str(result["key"])]) for result in below]
         written = await (begun.task if begun else answer_step(step, given, context, tally))
     except CallFailed as error:
-        await tell(context, _report(step, kind, "failed", error=error, usage=tally.usage))
+        context.report(_report(step, kind, "failed", error=error, usage=tally.usage))
         failure = Failure(step=step["id"], document=step["document"], error=error.code, message=str(error))
         return _added(step, _without_answer(step, below), failure=failure, usage=tally.usage)
     if context.focus and says_nothing_relevant(written.answer.text):
-        await tell(context, _report(step, kind, "skipped", answer=written.answer, usage=tally.usage))
+        context.report(_report(step, kind, "skipped", answer=written.answer, usage=tally.usage))
         return _added(step, _without_answer(step, below), usage=tally.usage, skipped=True)
-    await tell(context, _report(step, kind, "succeeded", answer=written.answer, usage=tally.usage))
+    context.report(_report(step, kind, "succeeded", answer=written.answer, usage=tally.usage))
     return _added(step, result_of(step, written), usage=tally.usage)
 
 
 async def _pass_on(step: Step, below: Sequence[Result], context: Context, kind: Kind) -> SectionOutput:
     """Hand on the one thing that a merge has to merge, or nothing."""
     if not below:  # all of it failed or was not relevant, and is recorded there
-        await tell(context, _report(step, kind, "skipped"))
+        context.report(_report(step, kind, "skipped"))
         return _added(step, result_of(step, None))
     key = str(below[0]["key"])
     passed_on = (await context.calls.recall([key]))[key]
-    await tell(context, _report(step, kind, "succeeded", answer=passed_on, usage=NO_USAGE))
+    context.report(_report(step, kind, "succeeded", answer=passed_on, usage=NO_USAGE))
     return _added(step, _so_far(step, below))
 
 
@@ -248,13 +248,6 @@ def _added(
         skipped=[step["id"]] if skipped else [],
         usage=usage,
     )
-
-
-async def tell(context: Context, report: StepReport) -> None:
-    """Tell the observer and wait until it is written down: no checkpoint may know of a step that no event tells."""
-    written = context.report(report)
-    if written is not None:
-        await asyncio.shield(asyncio.ensure_future(written))
 
 
 def _report(

@@ -8,15 +8,15 @@ from graphs.summarize.state import Step
 
 
 def sections_of(steps: Mapping[str, Step], finals: Container[str], *, whole: bool) -> list[list[str]]:
-    """Pack steps into sections of about SECTION_STEPS: every merge that has no more steps beneath it stands with
-    all of them, so that most documents are finished inside one section. The last step stands alone, and so do its
-    variants. `whole`: a document stays together whatever its length, because each call waits for the one before.
+    """Pack steps into sections of about SECTION_STEPS Sends at once: every merge that has no more chunks beneath it
+    stands with all of them, so that most documents are finished inside one section. The last step stands alone, and so
+    do its variants. `whole`: a document stays together whatever its length, because each call waits for the one before.
     """
     most = len(steps) if whole else max(SECTION_STEPS, math.isqrt(len(steps)))
     above = {lower: step["id"] for step in steps.values() for lower in step["inputs"] if not step["variant"]}
-    sizes: dict[str, int] = {}  # of a step with all beneath it, which stand before it
+    sizes: dict[str, int] = {}  # of a step: the chunks beneath it, whose steps stand before it
     for id, step in steps.items():
-        sizes[id] = 1 + sum(sizes[lower] for lower in step["inputs"])
+        sizes[id] = sum(sizes[lower] for lower in step["inputs"]) or 1
     tops: dict[str, str | None] = {}  # the highest step that a step shares a section with; None: it is in none
     for id in reversed(list(steps)):
         is_inside = id not in finals and sizes[id] <= most
@@ -26,10 +26,13 @@ def sections_of(steps: Mapping[str, Step], finals: Container[str], *, whole: boo
         if (top := tops[id]) is not None:
             trees.setdefault(top, []).append(id)
     sections: list[list[str]] = []
-    for tree in trees.values():
-        if not sections or len(sections[-1]) + len(tree) > most:
+    room = 0
+    for top, tree in trees.items():
+        if sizes[top] > room:
             sections.append([])
+            room = most
         sections[-1] += tree
+        room -= sizes[top]
     return sections
 
 

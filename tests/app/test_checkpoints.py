@@ -63,7 +63,9 @@ async def stored(database: Database, status: Status) -> str:
     """Store a run of this status and return its id."""
     id = new_id()
     async with database.begin() as session:
-        await runs.create(session, Run(id=id, status=status, options={}, created_at=now(), attempt=1, documents=0), [])
+        await runs.create(
+            session, Run(id=id, status=status, options={}, created_at=now(), attempt=1, documents=0), [], []
+        )
     return id
 
 

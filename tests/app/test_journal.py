@@ -40,7 +40,7 @@ async def claimed(database: Database) -> Run:
         driven = list(await session.scalars(select(Run.id).where(Run.status == Status.RUNNING)))
         if not await runs.has_claimable(session, "worker", [], driven):
             new = Run(id=new_id(), options={}, created_at=now(), attempt=0, documents=0)
-            await runs.create(session, new, [])
+            await runs.create(session, new, [], [])
         run = await runs.claim(session, "worker", [], driven)
     assert run is not None
     return run

@@ -70,7 +70,7 @@ def test_what_happens_while_nobody_looks_hardly_counts(monkeypatch: pytest.Monke
 
 async def claimed(database: Database, worker: str) -> Run:
     async with database.begin() as session:
-        await runs.create(session, Run(id=new_id(), options={}, created_at=now(), attempt=0, documents=0), [])
+        await runs.create(session, Run(id=new_id(), options={}, created_at=now(), attempt=0, documents=0), [], [])
         run = await runs.claim(session, worker, [])
     assert run is not None
     return run

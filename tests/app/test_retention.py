@@ -16,7 +16,7 @@ from app.errors import RunIsActive
 from app.settings import Settings
 from app.store import runs
 from app.store.database import Database
-from app.store.models import CallRow, DocumentRow, EventRow, Run, Status, new_id, now
+from app.store.models import CallRow, DocumentRow, EventRow, Run, Status, TextRow, new_id, now
 from app.work import housekeeping
 from app.work.housekeeping import Housekeeping, tidy
 
@@ -47,9 +47,9 @@ async def keep(
     async with database.begin() as session:
         session.add(run)
         await session.flush()
-        session.add(
-            DocumentRow(run_id=id, position=0, id="a", title="", format="text", characters=size, text="x" * size)
-        )
+        session.add(DocumentRow(run_id=id, position=0, id="a", title="", format="text", characters=size))
+        await session.flush()
+        session.add(TextRow(run_id=id, position=0, text="x" * size))
         session.add(CallRow(key=f"call of {id}", owner="", created_at=now(), text="A summary.", **call))
         session.add(EventRow(run_id=id, seq=1, type="progress", at=now(), step="0", call_key=f"call of {id}", data={}))
     return id
@@ -60,7 +60,7 @@ async def kept(database: Database) -> set[str]:
 
 
 async def rows(database: Database) -> int:
-    counts = [select(func.count()).select_from(table) for table in (Run, DocumentRow, EventRow, CallRow)]
+    counts = [select(func.count()).select_from(table) for table in (Run, DocumentRow, TextRow, EventRow, CallRow)]
     return sum([(await database.fetch(count))[0][0] for count in counts])
 
 
@@ -126,7 +126,7 @@ async def test_a_run_goes_with_all_it_owns_and_the_file_shrinks(services: Servic
     await tidy(services.resources)
     assert await kept(database) == {new}
     assert not {*old, too_much} & await kept(database)
-    assert await rows(database) == 4
+    assert await rows(database) == 5
     assert database.path.stat().st_size < full / 10
     log = database.path.with_name(f"{database.path.name}-wal")
     assert log.stat().st_size < 1_000_000
