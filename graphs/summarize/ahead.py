@@ -1,4 +1,5 @@
-"""A head start: chunks are summarised while the rest of the batch is still being planned.
+"""A head start: chunks are summarised while the rest of the batch is still being planned, and what the end of the run
+will ask for is worked out while models are being asked.
 
 The calls that read a document are known as soon as that document is, and hang on no other. So they need not wait for
 the plan: some milliseconds a megabyte, before which a model would have nothing to do. The graph asks for each step when
@@ -30,9 +31,7 @@ class Begun:
 
 
 class HeadStart:
-    """The steps of one run that are begun before the graph asks for them; leaving it ends those that nobody has asked
-    for.
-    """
+    """What of one run is begun before the graph asks for it; leaving it ends what nobody has asked for."""
 
     def __init__(self, calls: Calls) -> None:
         self._most = UNDER_WAY * calls.limits.most
@@ -40,6 +39,7 @@ class HeadStart:
         self._begun: dict[str, Begun] = {}
         self._under_way = 0
         self._is_open = True
+        self._preparing: set[asyncio.Task[Any]] = set()
 
     async def __aenter__(self) -> Self:
         return self
@@ -48,7 +48,7 @@ class HeadStart:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._close()
-        tasks = [begun.task for begun in self._begun.values()]
+        tasks = [*(begun.task for begun in self._begun.values()), *self._preparing]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -63,6 +63,20 @@ class HeadStart:
         """Return a step that was begun, once; None for one that whoever asks is to do."""
         self._waiting.pop(step["id"], None)
         return self._begun.pop(step["id"], None)
+
+    def prepare(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Begin to work out what the end of the run will ask for, while models are being asked."""
+        task = asyncio.create_task(work)
+        self._preparing.add(task)
+        task.add_done_callback(self._prepared)
+
+    async def prepared(self) -> None:
+        """Return when all of that is there. Raises what it has raised."""
+        await asyncio.gather(*self._preparing)
+
+    def _prepared(self, task: asyncio.Task[Any]) -> None:
+        if not task.cancelled() and task.exception() is None:
+            self._preparing.discard(task)  # one that failed stays, for prepared() to raise
 
     def _go_on(self) -> None:
         while self._waiting and self._under_way < self._most:

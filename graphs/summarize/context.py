@@ -20,6 +20,7 @@ from graphs.summarize import prompts
 from graphs.summarize.ahead import HeadStart
 from graphs.summarize.authors import Author, ChatAuthor, ExtractiveAuthor, Payer, show_nobody
 from graphs.summarize.documents import Documents
+from graphs.summarize.drafts import Draft
 from graphs.summarize.state import StepReport
 from graphs.summarize.writing import Show
 
@@ -200,6 +201,11 @@ class Context(Options):
     def spending(self) -> Spending:
         """The run's budget and what is left of it."""
         return Spending(**self.budget.model_dump(), spent=self.spent)
+
+    @cached_property
+    def measured(self) -> dict[str, tuple[Draft, Draft]]:
+        """Summaries as they were written, and with their support, by step: those that were measured ahead."""
+        return {}
 
     @cached_property
     def _sections(self) -> asyncio.Semaphore:

@@ -49,6 +49,7 @@ class Documents:
     def __init__(self, documents: Iterable[Document] = ()) -> None:
         self._by_id: dict[str, Document] = {}
         self._headers: dict[tuple[str, bool], Header] = {}
+        self._languages: dict[str, str] = {}
         self._sentences: dict[str, Sentences] = {}
         for document in documents:
             self.add(document)
@@ -64,6 +65,12 @@ class Documents:
         """What summaries are held against; worked out once, when all documents are there."""
         return FrequentTerms.of([(document.id, document.group, document.text) for document in self])
 
+    def language(self, id: str) -> str:
+        """Return the ISO 639-1 code of a document's language; found once."""
+        if id not in self._languages:
+            self._languages[id] = detect_language(self[id].text)
+        return self._languages[id]
+
     def header(self, id: str, *, is_long: bool) -> Header:
         """Return what prompts say of a document; worked out once, some milliseconds a megabyte."""
         if (id, is_long) not in self._headers:
@@ -73,8 +80,7 @@ class Documents:
     def all_sentences(self, id: str) -> Sentences:
         """Return the sentences of a document, as its language has them; found once, and kept."""
         if id not in self._sentences:
-            text = self[id].text
-            borders = array("I", chain.from_iterable(sentence_spans(text, detect_language(text))))
+            borders = array("I", chain.from_iterable(sentence_spans(self[id].text, self.language(id))))
             self._sentences[id] = Sentences(borders[::2], borders[1::2])
         return self._sentences[id]
 

@@ -55,10 +55,10 @@ review_graph = review_builder.compile(checkpointer=False, name="review")
 
 async def review_summaries(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     """Review the summaries, judge what was reached against `min_coverage`, and hand out the texts."""
+    if runtime.context.head_start:
+        await runtime.context.head_start.prepared()
     drafts = await collect(state, runtime.context)
-    reviewed: Any = await broken_off_once(
-        review_graph.ainvoke(first_review(state, drafts.values()), context=runtime.context)
-    )
+    reviewed: Any = await broken_off_once(review_graph.ainvoke(first_review(drafts.values()), context=runtime.context))
     nodes.tell_review(reviewed["usage"], runtime.context)
     finished = dict(zip(drafts, reviewed["drafts"], strict=True))
     outcome = conclude(state, finished, runtime.context)

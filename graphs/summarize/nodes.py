@@ -13,12 +13,13 @@ from langgraph.types import Send
 from graphs.evidence.marks import read_marks
 from graphs.models.calls import Answer
 from graphs.models.failures import CallFailed
-from graphs.summarize.asking import all_of, answer_step, result_of
+from graphs.summarize.asking import answer_step, result_of
 from graphs.summarize.budget import check_budget, hold_back
 from graphs.summarize.context import Context
 from graphs.summarize.documents import Document
 from graphs.summarize.plan import Begin, begin_nothing, make_plan
 from graphs.summarize.prompts import says_nothing_relevant
+from graphs.summarize.review import measure_ahead
 from graphs.summarize.state import (
     NO_USAGE,
     Failure,
@@ -47,6 +48,8 @@ async def plan(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     planned = await asyncio.to_thread(make_plan, context.documents, context, context.facts, context.chunk_tokens, begin)
     hold_back(planned, context)
     await check_budget(planned, context)
+    if context.head_start:
+        context.head_start.prepare(asyncio.to_thread(lambda: context.documents.frequent_terms))
     return {"plan": planned, "level": 0}
 
 
@@ -100,14 +103,8 @@ def collapse_or_reduce(state: State) -> list[Send] | Literal["review"]:
 
 
 async def reduce(state: StepTask, runtime: Runtime[Context]) -> SectionOutput:
-    """Write the summary of the batch: the last merge. What its scores need of the sources is worked out meanwhile."""
-    documents = runtime.context.documents
-    beside: list[Coroutine[Any, Any, Any]] = [
-        _take(state, runtime.context, "reduce"),
-        asyncio.to_thread(lambda: documents.frequent_terms),
-    ]
-    written: SectionOutput = (await all_of(beside))[0]
-    return written
+    """Write the summary of the batch: the last merge."""
+    return await _take(state, runtime.context, "reduce")
 
 
 # ---------------------------------------------------------------- a section
@@ -207,6 +204,8 @@ async def _take(task: StepTask, context: Context, kind: Kind) -> SectionOutput:
         context.report(_report(step, kind, "skipped", answer=written.answer, usage=tally.usage))
         return _added(step, _without_answer(step, below), usage=tally.usage, skipped=True)
     context.report(_report(step, kind, "succeeded", answer=written.answer, usage=tally.usage))
+    if context.head_start and step["is_summary"] and not written.answer.spans:
+        context.head_start.prepare(measure_ahead(step, written, context))
     return _added(step, result_of(step, written), usage=tally.usage)
 
 

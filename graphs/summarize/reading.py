@@ -7,7 +7,6 @@ from graphs.summarize.bounds import LEAST_MATERIAL_TOKENS, MANY_WORDS, Bounds, D
 from graphs.summarize.documents import Document, Documents
 from graphs.summarize.grouping import digest_of
 from graphs.text.chunking import Chunk, chunk_document, text_span
-from graphs.text.language import detect_language
 from graphs.text.outline import Header
 from graphs.text.topics import Features, features_of
 from graphs.text.words import count_words
@@ -44,7 +43,7 @@ class Reader:
 
     def read(self, document: Document) -> Reading:
         """Read a document. Raises `DoesNotFit`."""
-        language = detect_language(document.text)
+        language = self._documents.language(document.id)
         header = self._documents.header(document.id, is_long=True)
         self._bounds.take_in(document, header)
         chunks = self._chunks(document, self._bounds.language(language))

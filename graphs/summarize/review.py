@@ -15,13 +15,13 @@ from typing_extensions import TypedDict
 from graphs.evidence.citations import Claim, Place, SentenceSearch, Source, Spans
 from graphs.evidence.support import AROUND, Support, support_of
 from graphs.models.failures import CallFailed
-from graphs.summarize.asking import all_of
+from graphs.summarize.asking import all_of, result_of
 from graphs.summarize.checking import Checked, Statement, check, rewrite
 from graphs.summarize.context import Context
 from graphs.summarize.documents import Document
-from graphs.summarize.drafts import MOST_CITATIONS, Draft, DraftSentence
-from graphs.summarize.state import NO_USAGE, State, Usage, add_usage
-from graphs.summarize.written import Tally
+from graphs.summarize.drafts import MOST_CITATIONS, Draft, DraftSentence, draft_of
+from graphs.summarize.state import NO_USAGE, Step, Usage, add_usage
+from graphs.summarize.written import Tally, Written
 from graphs.text.language import primary
 
 REPAIRS = 2  # rounds
@@ -33,15 +33,13 @@ class ReviewState(TypedDict):
     """The drafts of a run's summaries, in memory only."""
 
     drafts: list[Draft]
-    languages: dict[str, str]  # of the documents, by id
     repairs: int  # rounds done
     usage: Annotated[Usage, add_usage]
 
 
-def first_review(state: State, drafts: Iterable[Draft]) -> ReviewState:
+def first_review(drafts: Iterable[Draft]) -> ReviewState:
     """Return the state that a review of a run's drafts starts from."""
-    languages = {document["id"]: document["language"] for document in state["plan"]["documents"]}
-    return ReviewState(drafts=list(drafts), languages=languages, repairs=0, usage=NO_USAGE)
+    return ReviewState(drafts=list(drafts), repairs=0, usage=NO_USAGE)
 
 
 class _Spot(NamedTuple):
@@ -51,9 +49,19 @@ class _Spot(NamedTuple):
     sentence: int
 
 
+async def measure_ahead(step: Step, written: Written, context: Context) -> None:
+    """Measure the summary of a document as soon as it is written, for the review to find it measured."""
+
+    def measure() -> None:
+        draft = draft_of(step, result_of(step, written), written.answer, context.documents)
+        context.measured[step["id"]] = draft, _measured(draft, context)
+
+    await asyncio.to_thread(measure)
+
+
 async def attribute(state: ReviewState, runtime: Runtime[Context]) -> dict[str, Any]:
     """Give sentences that cite nothing, or poorly, the places in the sources that share the most words with them."""
-    return {"drafts": await asyncio.to_thread(_attributed, state["drafts"], state["languages"], runtime.context)}
+    return {"drafts": await asyncio.to_thread(_attributed, state["drafts"], runtime.context)}
 
 
 async def verify(state: ReviewState, runtime: Runtime[Context]) -> dict[str, Any]:
@@ -99,7 +107,7 @@ async def repair(state: ReviewState, runtime: Runtime[Context]) -> dict[str, Any
             continue
         draft = draft.rewritten(spot.sentence, text)
         sentence = draft.sentences[spot.sentence]
-        support = _support(draft, sentence, state["languages"], context)
+        support = _support(draft, sentence, context)
         drafts[spot.draft] = draft.changed(spot.sentence, support=support, verified=None, remark="")
     for place, numbers in gone.items():
         drafts[place] = drafts[place].without(numbers)
@@ -109,13 +117,13 @@ async def repair(state: ReviewState, runtime: Runtime[Context]) -> dict[str, Any
 # ---------------------------------------------------------------- attribution
 
 
-def _attributed(drafts: Sequence[Draft], languages: dict[str, str], context: Context) -> list[Draft]:
-    measured = [_measured(draft, languages, context) for draft in drafts]
+def _attributed(drafts: Sequence[Draft], context: Context) -> list[Draft]:
+    measured = [_measured(draft, context) for draft in drafts]
     spots = [spot for spot in _spots(measured) if _lacks_places(measured[spot.draft].sentences[spot.sentence])]
     for spot, places in _found(spots, measured, context):
         draft = measured[spot.draft]
         sentence = draft.sentences[spot.sentence]
-        better = _better(draft, sentence, places, languages, context)
+        better = _better(draft, sentence, places, context)
         if better is not None:
             measured[spot.draft] = draft.changed(spot.sentence, places=better[0], support=better[1])
     return measured
@@ -149,11 +157,14 @@ def _claim(draft: Draft, number: int) -> Claim:
     return Claim(draft.sentence(number), draft.step["document"], " ".join(map(draft.sentence, neighbours)))
 
 
-def _measured(draft: Draft, languages: dict[str, str], context: Context) -> Draft:
+def _measured(draft: Draft, context: Context) -> Draft:
     if draft.is_quoted or context.verify == "off":
         return draft
+    measured = context.measured.get(draft.step["id"])
+    if measured and measured[0] == draft:
+        return measured[1]
     for number, sentence in enumerate(draft.sentences):
-        draft = draft.changed(number, support=_support(draft, sentence, languages, context))
+        draft = draft.changed(number, support=_support(draft, sentence, context))
     return draft
 
 
@@ -162,23 +173,25 @@ def _lacks_places(sentence: DraftSentence) -> bool:
 
 
 def _better(
-    draft: Draft, sentence: DraftSentence, found: Sequence[Place], languages: dict[str, str], context: Context
+    draft: Draft, sentence: DraftSentence, found: Sequence[Place], context: Context
 ) -> tuple[tuple[Place, ...], Support] | None:
     """Return the places that a sentence should cite, those that were found among them, if they support it better."""
     if not found:
         return None
     places = tuple(dict.fromkeys([*sentence.places, *found]))[-MOST_CITATIONS:]
     changed = DraftSentence(sentence.start, sentence.end, places)
-    support = _support(draft, changed, languages, context)
+    support = _support(draft, changed, context)
     gained = (support.share or 0.0) - (sentence.support.share or 0.0)
     return (places, support) if not sentence.places or gained >= BETTER else None
 
 
-def _support(draft: Draft, sentence: DraftSentence, languages: dict[str, str], context: Context) -> Support:
+def _support(draft: Draft, sentence: DraftSentence, context: Context) -> Support:
     if context.verify == "off":
         return Support(None, [])
     language = primary(draft.step["language"])
-    same = not sentence.places or any(primary(languages[place.document]) == language for place in sentence.places)
+    same = not sentence.places or any(
+        primary(context.documents.language(place.document)) == language for place in sentence.places
+    )
     passages = [passage(place, context, around=AROUND) for place in sentence.places]
     words = draft.text[sentence.start : sentence.end]
     return support_of(words, passages, language=language, same_language=same)
