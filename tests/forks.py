@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PR_SET_CHILD_SUBREAPER = 36  # of Linux' prctl.h
 MOST_BYTES = 1 << 20  # of what a child is told
 MOTHERS = 2
-AFRESH = ("LD_PRELOAD", "PYTHONHASHSEED")  # what a process must be born with, not forked
+AFRESH = ("LD_PRELOAD", "PYTHONHASHSEED")  # what a process must be born with: with one of them, it is not forked
 
 _one_at_a_time = threading.Lock()
 _turns = count()
@@ -140,6 +140,7 @@ def main() -> NoReturn:
     for module in pkgutil.walk_packages(app.__path__, "app."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
+    importlib.import_module("alembic.command")  # most of them start with an empty folder
     load_chat()
     gc.collect()
     gc.freeze()  # so that no child looks through all of it again

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from io import BytesIO
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -95,16 +96,19 @@ BatchDep = Annotated[Batch, Depends(read_batch)]
 
 
 async def _from_json(request: Request, services: Services) -> tuple[list[BatchDocument], Options]:
-    body = b"".join([part async for part in request.stream()])  # `request.body()` would keep it as long as the request
+    body = BytesIO()  # `request.body()` would hold it twice for a moment, and then as long as the request
+    async for part in request.stream():
+        body.write(part)
     batch = await asyncio.to_thread(_parse, body)
-    del body
     _count(len(batch.documents), services)
     return await asyncio.to_thread(_from_body, batch.documents), batch.options
 
 
-def _parse(body: bytes) -> BatchIn:
+def _parse(body: BytesIO) -> BatchIn:
+    """Read a batch, and close the body behind it."""
     try:
-        data = from_json(body)  # `model_validate_json` would take one copy of all texts more
+        with body:
+            data = from_json(body.getvalue())  # `model_validate_json` would take one copy of all texts more
     except ValueError as error:
         raise InvalidBody(f"Invalid JSON: {error}") from None
     try:

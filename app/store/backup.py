@@ -90,7 +90,7 @@ def _check_revision(path: Path) -> None:
         revisions = {row[0] for row in connection.execute("SELECT version_num FROM alembic_version")}
     if not revisions:
         raise BackupRefused(f"{path} is not a database of this service.")
-    if not revisions <= known_revisions():
+    if not revisions.issubset(known_revisions()):
         raise BackupRefused(f"{path} is of a later version of Precis than this one.")
 
 

@@ -1,6 +1,7 @@
 """Precis as a contender: the whole service in its own process, driven through REST, everything stored."""
 
 import json
+import os
 import subprocess
 import threading
 import time
@@ -23,6 +24,7 @@ from bench.peers.measure import (
     peak_megabytes,
 )
 from bench.peers.texts import make_chunks
+from tests.forks import run_precis as run_command
 from tests.model_server import ModelServer
 from tests.service import Service
 
@@ -147,8 +149,12 @@ def batch(chunks: Sequence[str]) -> bytes:
 
 @contextmanager
 def running(terms: Terms, folder: Path, **settings: Any) -> Iterator[Running]:
-    """A service that has summarised a small batch already, so that what is loaded once is loaded."""
+    """A service whose database is there, as after its first start, and that has summarised a small batch already, so
+    that what is loaded once is loaded.
+    """
+    os.environ.setdefault("PYTHONHASHSEED", "random")  # a process of its own, not one forked for the tests
     settings = {"concurrency": terms.calls, "chunk_tokens": CHUNK_TOKENS, "max_body_bytes": BODY_BYTES} | settings
+    run_command("migrate", env={**os.environ, "PRECIS_DATA_DIR": str(folder / "data")}).check_returncode()
     with (
         ModelServer(latency_seconds=terms.latency_seconds, record=False) as server,
         Service(folder / "data", OPENAI_API_KEY="benchmark", OPENAI_BASE_URL=server.base_url, **settings) as service,

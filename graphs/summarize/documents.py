@@ -1,14 +1,14 @@
 """The texts of a batch, and what is worked out of each of them once."""
 
+import asyncio
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
 from itertools import chain
 from typing import NamedTuple, overload
 
 from graphs.evidence.citations import Place
-from graphs.summarize.frequent import FrequentTerms
+from graphs.summarize.frequent import SAMPLE_CHARACTERS, FrequentTerms, TermCounting
 from graphs.text.language import detect_language
 from graphs.text.outline import Header, header_of
 from graphs.text.sentences import sentence_spans
@@ -51,6 +51,8 @@ class Documents:
         self._headers: dict[tuple[str, bool], Header] = {}
         self._languages: dict[str, str] = {}
         self._sentences: dict[str, Sentences] = {}
+        self._counting = asyncio.Lock()
+        self._frequent_terms: FrequentTerms | None = None
         for document in documents:
             self.add(document)
 
@@ -60,10 +62,17 @@ class Documents:
             raise ValueError(f"two documents have the id {document.id!r}")
         self._by_id[document.id] = document
 
-    @cached_property
-    def frequent_terms(self) -> FrequentTerms:
-        """What summaries are held against; worked out once, when all documents are there."""
-        return FrequentTerms.of([(document.id, document.group, document.text) for document in self])
+    async def frequent_terms(self) -> FrequentTerms:
+        """Return what summaries are held against; worked out once, when all documents are there, and a piece at a time
+        in a thread, so that whatever else wants Python gets its turn in between.
+        """
+        async with self._counting:
+            if self._frequent_terms is None:
+                counting = TermCounting(len(self), {document.group for document in self if document.group})
+                for piece in _pieces(self):
+                    await asyncio.to_thread(_count, piece, counting)
+                self._frequent_terms = counting.result()
+            return self._frequent_terms
 
     def language(self, id: str) -> str:
         """Return the ISO 639-1 code of a document's language; found once."""
@@ -110,6 +119,25 @@ class Documents:
 
     def __len__(self) -> int:
         return len(self._by_id)
+
+
+def _pieces(documents: Iterable[Document]) -> Iterator[list[Document]]:
+    """Divide documents, in order, by how long it takes to count their terms: a few milliseconds."""
+    piece: list[Document] = []
+    characters = 0
+    for document in documents:
+        piece.append(document)
+        characters += min(len(document.text), SAMPLE_CHARACTERS)
+        if characters >= SAMPLE_CHARACTERS:
+            yield piece
+            piece, characters = [], 0
+    if piece:
+        yield piece
+
+
+def _count(documents: Sequence[Document], counting: TermCounting) -> None:
+    for document in documents:
+        counting.add(document.id, document.group, document.text)
 
 
 class Places(Sequence[Place]):

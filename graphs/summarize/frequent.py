@@ -1,7 +1,7 @@
 """The most frequent terms of each document, of each group and of all: what a good summary names."""
 
 from collections.abc import Collection
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from graphs.evidence.scores import TermCounts
 
@@ -16,23 +16,31 @@ class FrequentTerms(NamedTuple):
     of_groups: dict[str, list[str]]  # by label
     of_batch: list[str]
 
-    @classmethod
-    def of(cls, documents: Collection[tuple[str, str, str]]) -> Self:
-        """Return the frequent terms of documents, given as id, label of the group and text. A second for some 10 MB,
-        of documents that are no longer than the sample.
-        """
-        of_batch = TermCounts()
-        groups = {group for _, group, _ in documents if group}
-        by_group = {group: TermCounts() for group in groups} if len(groups) <= MOST_SCORED else {}
-        of_documents: dict[str, list[str]] = {}
-        for id, group, text in documents:
-            counts = TermCounts(_sample(text))
-            of_batch.add(counts)
-            if group in by_group:
-                by_group[group].add(counts)
-            if len(documents) <= MOST_SCORED:
-                of_documents[id] = counts.top()
-        return cls(of_documents, {group: counts.top() for group, counts in by_group.items()}, of_batch.top())
+
+class TermCounting:
+    """Counts the terms of a batch's documents, one after the other. A second for some 10 MB, of documents that are no
+    longer than the sample.
+    """
+
+    def __init__(self, documents: int, groups: Collection[str]) -> None:
+        self._of_batch = TermCounts()
+        self._by_group = {group: TermCounts() for group in groups} if len(groups) <= MOST_SCORED else {}
+        self._of_documents: dict[str, list[str]] = {}
+        self._are_scored = documents <= MOST_SCORED
+
+    def add(self, id: str, group: str, text: str) -> None:
+        """Count the terms of a document with the label of its group, "" for none. Some milliseconds."""
+        counts = TermCounts(_sample(text))
+        self._of_batch.add(counts)
+        if group in self._by_group:
+            self._by_group[group].add(counts)
+        if self._are_scored:
+            self._of_documents[id] = counts.top()
+
+    def result(self) -> FrequentTerms:
+        """Return what is most frequent in all that was counted."""
+        by_group = {group: counts.top() for group, counts in self._by_group.items()}
+        return FrequentTerms(self._of_documents, by_group, self._of_batch.top())
 
 
 def _sample(text: str) -> str:

@@ -2,7 +2,6 @@
 behind the last merge those that retell the summaries.
 """
 
-import asyncio
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
@@ -62,7 +61,7 @@ async def review_summaries(state: State, runtime: Runtime[Context]) -> dict[str,
     nodes.tell_review(reviewed["usage"], runtime.context)
     finished = dict(zip(drafts, reviewed["drafts"], strict=True))
     outcome = conclude(state, finished, runtime.context)
-    await asyncio.to_thread(score, outcome, state["plan"], runtime.context)
+    await score(outcome, state["plan"], runtime.context)
     return {**outcome, "usage": reviewed["usage"]}
 
 

@@ -49,7 +49,7 @@ async def plan(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     hold_back(planned, context)
     await check_budget(planned, context)
     if context.head_start:
-        context.head_start.prepare(asyncio.to_thread(lambda: context.documents.frequent_terms))
+        context.head_start.prepare(context.documents.frequent_terms())
     return {"plan": planned, "level": 0}
 
 

@@ -1,18 +1,25 @@
 """The scores of finished summaries: told without a reference and without a model, and kept with them."""
 
+import asyncio
 from collections.abc import Mapping
 
 from graphs.evidence.citations import Place
 from graphs.evidence.scores import Stated, score_summary
 from graphs.summarize.context import Context
+from graphs.summarize.documents import Documents
+from graphs.summarize.frequent import FrequentTerms
 from graphs.summarize.state import Outcome, Plan, Summary
 
 
-def score(outcome: Outcome, plan: Plan, context: Context) -> None:
-    """Give each summary of an outcome its scores. Takes up to a second, so call it in a thread."""
+async def score(outcome: Outcome, plan: Plan, context: Context) -> None:
+    """Give each summary of an outcome its scores."""
+    await asyncio.to_thread(_score_all, outcome, plan, context.documents, await context.documents.frequent_terms())
+
+
+def _score_all(outcome: Outcome, plan: Plan, documents: Documents, frequent: FrequentTerms) -> None:
+    """Take up to a second."""
     words = {document["id"]: document["words"] for document in plan["documents"]}
-    sources = {document.id: document.text for document in context.documents}
-    frequent = context.documents.frequent_terms
+    sources = {document.id: document.text for document in documents}
     for result in outcome["results"]:
         if (terms := frequent.of_documents.get(result["id"])) is not None:
             _score(result["summary"], {result["id"]: sources[result["id"]]}, words[result["id"]], terms)

@@ -16,7 +16,7 @@ from alembic.script import Script, ScriptDirectory
 from sqlalchemy import Connection, create_engine
 
 import migrations
-from app.store.migrate import migrate
+from app.store.migrate import known_revisions, migrate
 from app.store.models import Base
 from tests.model_server import ROOT
 
@@ -115,6 +115,18 @@ def test_the_migrated_schema_is_that_of_the_models(migrated: Connection) -> None
 def test_the_comparison_of_this_test_sees_a_missing_column(migrated: Connection) -> None:
     migrated.exec_driver_sql("ALTER TABLE calls DROP COLUMN seconds")
     assert compare_metadata(MigrationContext.configure(migrated), Base.metadata) != []
+
+
+def test_the_revisions_are_those_that_the_names_of_the_files_tell() -> None:
+    revisions = [script.revision for script in SCRIPTS.walk_revisions()]
+    assert known_revisions() == revisions[::-1]
+
+
+def test_whoever_has_nothing_to_migrate_does_not_load_what_migrates(path: Path) -> None:
+    migrate(url_of(path))
+    code = MIGRATE.replace("sys.stdin.readline(); ", "") + "; print('alembic' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code, url_of(path)], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False"]
 
 
 def test_a_second_time_changes_nothing(path: Path) -> None:

@@ -125,10 +125,11 @@ def assert_told_once(client: httpx.Client, run: Json) -> None:
 def reported_texts(data_dir: Path, id: str) -> list[str]:
     """The texts of the chunks that a run's events tell of, read while no process has the database open."""
     query = """
-        SELECT substr(documents.text, json_extract(data, '$.start') + 1,
+        SELECT substr(texts.text, json_extract(data, '$.start') + 1,
                       json_extract(data, '$.end') - json_extract(data, '$.start'))
         FROM events JOIN documents
           ON documents.run_id = events.run_id AND documents.id = json_extract(data, '$.document')
+        JOIN texts ON texts.run_id = documents.run_id AND texts.position = documents.position
         WHERE events.run_id = ? AND events.type = 'progress' AND json_extract(data, '$.kind') = 'map'
     """
     with closing(sqlite3.connect(data_dir / "precis.db")) as connection:

@@ -76,7 +76,10 @@ def test_a_backup_made_while_runs_are_deleted_holds_each_run_whole_or_not_at_all
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
         kept = [row[0] for row in connection.execute("SELECT id FROM runs ORDER BY id")]
-        whole = "SELECT count(*) FROM documents WHERE text != '' AND summary IS NOT NULL"
+        whole = """
+            SELECT count(*) FROM documents JOIN texts USING (run_id, position)
+            WHERE text != '' AND summary IS NOT NULL
+        """
         assert connection.execute(whole).fetchone() == (len(kept),)
         assert connection.execute("SELECT count(*) FROM events WHERE type = 'finished'").fetchone() == (len(kept),)
         used = "SELECT count(*) FROM events WHERE call_key IS NOT NULL AND call_key NOT IN (SELECT key FROM calls)"

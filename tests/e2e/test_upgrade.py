@@ -54,8 +54,12 @@ def begun_by_an_earlier_version(data_dir: Path, settings: Json, server: ModelSer
 
 
 def changed_plan(checkpoint: Any) -> tuple[Any, bool]:
-    """Return a checkpoint without a field of its steps that was not there yet, and whether it had any."""
+    """Return a checkpoint with a plan that is not packed, without a field of its steps that was not there yet, and
+    whether it had any.
+    """
     values = checkpoint["channel_values"]
+    if "plan" in values:
+        values["plan"] = PackingSerializer().loads_typed(tuple(values["plan"]))
     steps = [*values["plan"]["steps"].values()] if "plan" in values else []
     steps += [step for send in values.get("__pregel_tasks", ()) for step in send.arg["todo"]]
     for step in steps:
