@@ -255,3 +255,20 @@ async def test_an_event_that_could_not_be_written_leaves_no_gap(database: Databa
     again.report(report("0.0"))
     await again.flush()
     assert [seq for seq, _, _ in await told(database, run)] == [1, 2, 3]
+
+
+async def test_what_was_told_by_now_is_waited_for_and_not_what_is_told_meanwhile(database: Database) -> None:
+    run = await claimed(database)
+    journal = await opened(database, run)
+    first = journal.report(report("0.0"))
+    waiting = asyncio.create_task(journal.written())
+    await asyncio.sleep(0)
+    assert first is not None
+    assert not waiting.done()
+    while not waiting.done():
+        later = journal.report(report(f"0.{journal.done}"))
+        await asyncio.sleep(0)
+    assert first.done()
+    assert later is not None
+    assert not later.done()
+    await journal.flush()

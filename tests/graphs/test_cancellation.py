@@ -5,34 +5,28 @@ import asyncio
 import pytest
 
 from graphs.cancellation import broken_off_once
-from graphs.summarize import StepReport
-from tests.graphs.facet_answers import ASKS
+from graphs.models import Answer
+from graphs.models.calls import Call
 from tests.graphs.summaries import ContextOf, batch, run
 from tests.model_server import ModelServer
 
 
 async def test_when_one_node_fails_the_calls_of_the_others_are_broken_off(
-    context_of: ContextOf, model_server: ModelServer
+    context_of: ContextOf, model_server: ModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """LangGraph cancels them more than once, and chunks are asked for in a graph inside that has an end of its own."""
-
-    async def fail() -> None:
-        await asyncio.to_thread(model_server.wait_for, lambda counts: counts["held"] >= 2)
-        raise RuntimeError("the observer is gone")
-
-    failing: list[asyncio.Task[None]] = []
-
-    def report(report: StepReport) -> asyncio.Future[None] | None:
-        if report["kind"] != "facet":
-            return None
-        if not failing:
-            failing.append(asyncio.create_task(fail()))
-        return failing[0]
-
     model_server.hold(after=1)  # the first call to a model goes alone
-    model_server.fault("400", times=-1, match=ASKS["entities"])
-    context = context_of(batch(Ansan=20), facets=["entities"], report=report)
-    with pytest.raises(RuntimeError, match="the observer is gone"):
+    context = context_of(batch(Ansan=20), facets=["entities"])
+    ask = context.calls.ask
+
+    async def failing(call: Call) -> Answer:
+        if call.step == "entities/0.0":
+            await asyncio.to_thread(model_server.wait_for, lambda counts: counts["held"] >= 2)
+            raise RuntimeError("the door is gone")
+        return await ask(call)
+
+    monkeypatch.setattr(context.calls, "ask", failing)
+    with pytest.raises(RuntimeError, match="the door is gone"):
         await run(context)
     gate = context.calls.gate("openai")
     assert (gate.in_flight, gate.waiting) == (0, 0)
