@@ -26,8 +26,30 @@ UNDER_WAY = 2  # times the calls that may be in flight: enough to keep the gate 
 class Begun:
     """A step that was begun ahead, and what it costs."""
 
-    task: asyncio.Task[Written]
+    _task: (
+        asyncio.Task[Written] | None
+    )  # None: it has ended well; with what belongs to it, it would be the most of this
     tally: Tally
+    _written: Written | None = None
+
+    async def written(self) -> Written:
+        """Return what was written, when it is there. Raises what the step has raised."""
+        if self._task is not None:
+            return await self._task
+        assert self._written is not None
+        return self._written
+
+    def ended(self, task: asyncio.Task[Written]) -> None:
+        """Keep what was written, and let go of the rest."""
+        if not task.cancelled() and task.exception() is None:
+            self._task, self._written = None, task.result()
+
+    def end(self) -> list[asyncio.Task[Written]]:
+        """Break the step off, if it is under way; return its task."""
+        if self._task is None:
+            return []
+        self._task.cancel()
+        return [self._task]
 
 
 class HeadStart:
@@ -48,10 +70,10 @@ class HeadStart:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._close()
-        tasks = [*(begun.task for begun in self._begun.values()), *self._preparing]
-        for task in tasks:
+        for task in self._preparing:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        steps = [task for begun in self._begun.values() for task in begun.end()]
+        await asyncio.gather(*steps, *self._preparing, return_exceptions=True)
 
     def begin(self, steps: Iterable[Step], do: Do) -> None:
         """Begin steps that read a chunk, in this order, a few at a time."""
@@ -83,8 +105,9 @@ class HeadStart:
             step, do = self._waiting.pop(next(iter(self._waiting)))
             tally = Tally()
             task = asyncio.create_task(do(step, tally))
-            self._begun[step["id"]] = Begun(task, tally)
+            begun = self._begun[step["id"]] = Begun(task, tally)
             self._under_way += 1
+            task.add_done_callback(begun.ended)
             task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[Written]) -> None:

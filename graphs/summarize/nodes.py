@@ -195,7 +195,7 @@ async def _take(task: StepTask, context: Context, kind: Kind) -> SectionOutput:
     try:
         answers = await context.calls.recall(str(result["key"]) for result in below)
         given = [(result, answers[str(result["key"])]) for result in below]
-        written = await (begun.task if begun else answer_step(step, given, context, tally))
+        written = await (begun.written() if begun else answer_step(step, given, context, tally))
     except CallFailed as error:
         context.report(_report(step, kind, "failed", error=error, usage=tally.usage))
         failure = Failure(step=step["id"], document=step["document"], error=error.code, message=str(error))

@@ -14,7 +14,7 @@ from graphs.summarize.context import Budget, Options
 from graphs.summarize.documents import Document, Documents
 from graphs.summarize.facet_plan import facet_plans, wanted_summaries
 from graphs.summarize.grouping import ContentGroups, balanced, digest_of, sources_of
-from graphs.summarize.reading import Beside, Reader, Reading
+from graphs.summarize.reading import Beside, Reader, Reading, Traits
 from graphs.summarize.sending import levels_of, sections_of
 from graphs.summarize.state import DocumentPlan, GroupPlan, Plan, Step
 from graphs.text.chunking import Chunk
@@ -52,18 +52,18 @@ class _Planner:
         self.steps: dict[str, Step] = {}
 
     def plan(self, documents: Documents) -> Plan:
-        pieces: list[tuple[Document, Reading]] = []
+        traits: dict[str, Traits] = {}  # all that is kept of the readings: chunks are many
         planned: list[DocumentPlan] = []
         reader = Reader(documents, self.bounds, self.chunk_tokens)
         for position, document in enumerate(documents):
-            pieces.append((document, reader.read(document)))
-            planned.append(self._document(position, *pieces[-1]))
+            read = reader.read(document)
+            traits[document.id] = read.traits
+            planned.append(self._document(position, document, read))
             self._begin(planned)
         final, variants, groups = "", [], []
         if self.options.scope != "document":
-            read = {document.id: read for document, read in pieces}
-            groups = self._groups({document.id: document.group for document in documents}, planned, read)
-            if top := self._merge_across(planned, read, "m", groups):
+            groups = self._groups({document.id: document.group for document in documents}, planned, traits)
+            if top := self._merge_across(planned, traits, "m", groups):
                 final = top["id"]
                 variants = self._variants(final)
         self._mark_finals([final] if final else [document["top"] for document in planned if document["top"]])
@@ -207,7 +207,7 @@ class _Planner:
     # ---------------------------------------------------------------- merges
 
     def _groups(
-        self, labels: Mapping[str, str], planned: Sequence[DocumentPlan], read: Mapping[str, Reading]
+        self, labels: Mapping[str, str], planned: Sequence[DocumentPlan], traits: Mapping[str, Traits]
     ) -> list[GroupPlan]:
         """Plan the summary of each group of documents, as of a batch. Where all text is in one group there are none:
         that summary is the batch's.
@@ -221,7 +221,7 @@ class _Planner:
             return []
         groups = []
         for number, (label, own) in enumerate(members.items()):
-            top = self._merge_across(own, read, f"g{number}.m")
+            top = self._merge_across(own, traits, f"g{number}.m")
             if top:
                 top["group"] = label
             groups.append(
@@ -232,7 +232,7 @@ class _Planner:
     def _merge_across(
         self,
         planned: Sequence[DocumentPlan],
-        read: Mapping[str, Reading],
+        traits: Mapping[str, Traits],
         prefix: str,
         groups: Sequence[GroupPlan] = (),
     ) -> Step | None:
@@ -251,14 +251,14 @@ class _Planner:
         content = ContentGroups(
             # A group's label stays as it is when its documents change.
             digests={
-                id: digest_of(source.group) if source.group else read[source.document].digest
+                id: digest_of(source.group) if source.group else traits[source.document].digest
                 for id, source in sources.items()
             },
             places={id: place for place, id in enumerate(sources)},
         )
         # Those that stand in one prompt stand in the order of the batch, and so do sources that the caller has named.
         if not groups and len(tops) > self.bounds.fan_in(tops, language) and self._groups_by_topic(len(planned)):
-            tops = content.sorted_by_topic(tops, {id: document.features for id, document in read.items()})
+            tops = content.sorted_by_topic(tops, {id: document.features for id, document in traits.items()})
         top = self._merge_up(tops, prefix, None, target, language, content)
         assert top is not None  # there are at least two
         top["is_summary"] = True

@@ -22,6 +22,13 @@ class Beside(NamedTuple):
     numbers: int  # of its sentences
 
 
+class Traits(NamedTuple):
+    """What of a document decides with which others it is merged."""
+
+    digest: int  # of title and text
+    features: Features  # that tell its topic
+
+
 class Reading(NamedTuple):
     """What reading a document tells its plan."""
 
@@ -29,8 +36,7 @@ class Reading(NamedTuple):
     chunks: list[Chunk]
     words: list[int]  # of each chunk
     beside: list[Beside]  # each chunk's text
-    digest: int  # of title and text
-    features: Features  # that tell its topic
+    traits: Traits
 
 
 class Reader:
@@ -52,8 +58,7 @@ class Reader:
             chunks,
             [count_words(document.text[chunk.start : chunk.end]) for chunk in chunks],
             [self._beside(document, header, chunk) for chunk in chunks],
-            digest_of(f"{document.title}\n{document.text}"),
-            features_of(document.text),
+            Traits(digest_of(f"{document.title}\n{document.text}"), features_of(document.text)),
         )
 
     def _chunks(self, document: Document, wanted: str) -> list[Chunk]:

@@ -101,7 +101,8 @@ async def test_a_step_is_handed_out_once_with_its_bill_and_one_that_was_not_begu
         assert begun is not None
         assert head_start.take(steps[0]) is None
         reader.go.set()
-        assert await begun.task == WRITTEN
+        assert await begun.written() == WRITTEN
+        assert await begun.written() == WRITTEN  # when its task has ended, too
         assert begun.tally.bill.calls == 1
         await turns()
     assert steps[-1]["id"] not in reader.under_way
@@ -119,10 +120,13 @@ async def test_leaving_it_ends_what_nobody_has_asked_for_and_begins_nothing_more
     assert len(reader.under_way) == UNDER_WAY * LIMIT
     assert begun is not None
     assert left is not None
-    assert not begun.task.done()  # it is somebody else's by now
-    for taken in (begun, left):
-        taken.task.cancel()
-    await asyncio.wait([begun.task, left.task])
+    asking = [asyncio.ensure_future(taken.written()) for taken in (begun, left)]
+    await turns()
+    assert not any(task.done() for task in asking)  # they are somebody else's by now
+    for task in asking:
+        task.cancel()
+    await asyncio.wait(asking)
+    assert all(task.cancelled() for taken in (begun, left) for task in taken.end())
 
 
 @pytest.mark.parametrize(("error", "goes_on"), [(AnswerEmpty(), True), (Unauthorized(), False)])
@@ -139,7 +143,7 @@ async def test_a_step_that_fails_is_told_to_whoever_asks_and_what_stops_the_run_
         begun = head_start.take(steps[0])
         assert begun is not None
         with pytest.raises(type(error)):
-            await begun.task
+            await begun.written()
 
 
 @pytest.mark.parametrize("scope", ["both", "document", "batch"])
