@@ -33,7 +33,7 @@ CONTENDERS = {
 }
 HEAD = ["calls", "seconds", "÷ ideal", "÷ gather", "CPU ms", "÷ gather", "RSS MB", "stall ms", "stored", "in flight"]
 NOTES = """\
-÷ ideal    time over (waves of maps at the allowed concurrency + levels of merges that wait for each other) x latency
+÷ ideal    time over the shortest in which its calls can be made: in waves of so many, merges behind what they merge
 CPU ms     user and system time a chunk, of the contender and its child processes, without the model server's
 stall ms   how late the loop came, at worst, to a task that runs every 10 ms
 stored     all files that are left, over the documents' bytes
@@ -107,7 +107,7 @@ def _cells(result: Result, base: Result | None, terms: Terms) -> list[str]:
     return [
         f"{result.calls:,}",
         f"{result.seconds:.2f}",
-        _ratio(result.seconds, terms.ideal_seconds(result.maps, result.depth)),
+        _ratio(result.seconds, terms.ideal_seconds(result.beneath)),
         _ratio(result.seconds, base.seconds) if base else "-",
         f"{cpu * 1000:.2f}",
         _ratio(cpu, base.cpu_seconds / base.maps) if base else "-",
@@ -120,7 +120,7 @@ def _cells(result: Result, base: Result | None, terms: Terms) -> list[str]:
 
 def _print_footnotes(results: dict[str, Result]) -> None:
     if precis := results.get(PRECIS):
-        print(f"Precis cut {precis.maps:,} chunks and merged them in {precis.depth - 1} levels.")
+        print(f"Precis cut {precis.maps:,} chunks and merged them in {len(precis.beneath) - 1} levels.")
         if precis.children_megabytes > NOTED_CHILDREN_MEGABYTES:
             print(f"Its child processes took {precis.children_megabytes:.0f} MB more.")
     loads = {name: result.server_cpu_seconds / result.seconds for name, result in results.items()}

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,6 @@ from tests.model_server import ModelServer
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
-PEER_DEPTH = 2  # levels of calls that wait for each other: map, merge
 
 
 class NotFinished(Exception):
@@ -31,9 +31,13 @@ class Terms:
     calls: int  # in flight at most
     limit_seconds: float  # a job that takes longer is given up
 
-    def ideal_seconds(self, maps: int, depth: int) -> float:
-        """Return how long a job takes when nothing but the model takes time: waves of maps, then level by level."""
-        return (math.ceil(maps / self.calls) + depth - 1) * self.latency_seconds
+    def ideal_seconds(self, beneath: Sequence[int]) -> float:
+        """Return the shortest time in which a job's calls can be made, when nothing but the model takes time.
+
+        `beneath[k]` is the number of calls with at least k others above them that wait for each other: they need so
+        many waves, and then come k more.
+        """
+        return max(math.ceil(calls / self.calls) + above for above, calls in enumerate(beneath)) * self.latency_seconds
 
     def too_slow(self) -> NotFinished:
         """Return the error for a job that exceeded its time."""
@@ -47,7 +51,7 @@ class Result:
     calls: int
     peak_calls: int  # most in flight, as the model server saw it
     maps: int
-    depth: int
+    beneath: Sequence[int]  # calls with at least so many others above them
     seconds: float
     cpu_seconds: float  # user and system, with child processes
     server_cpu_seconds: float  # the model server's
@@ -116,7 +120,7 @@ def run_peer(name: str, chunks: list[str], terms: Terms, folder: Path) -> Result
         calls=counts["calls"],
         peak_calls=counts["peak"],
         maps=len(chunks),
-        depth=PEER_DEPTH,
+        beneath=[len(chunks) + 1, len(chunks)],
         seconds=said["seconds"],
         cpu_seconds=cpu,
         server_cpu_seconds=server_cpu,

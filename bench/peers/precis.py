@@ -24,6 +24,9 @@ from bench.peers.measure import (
     peak_megabytes,
 )
 from bench.peers.texts import make_chunks
+from graphs.models import model_facts
+from graphs.summarize import Document, Documents, Options, make_plan
+from graphs.summarize.state import Step
 from tests.forks import run_precis as run_command
 from tests.model_server import ModelServer
 from tests.service import Service
@@ -87,14 +90,9 @@ class Running:
         """Stop a run, and return when it has stopped."""
         self._ask("POST", f"/v1/runs/{run_id}/cancel")
 
-    def plan(self, body: bytes) -> Json:
-        """Return what the service plans for a batch."""
-        return self._ask("POST", "/v1/plans", body)
-
     def ideal_seconds(self, body: bytes) -> float:
         """Return how long a batch takes when nothing but the model takes time."""
-        plan = self.plan(body)
-        return self.terms.ideal_seconds(plan["maps"], plan["depth"])
+        return self.terms.ideal_seconds(beneath(body))
 
     def _ask(self, method: str, path: str, body: bytes | None = None) -> Json:
         headers = {"Content-Type": "application/json"} if body else {}
@@ -147,6 +145,23 @@ def batch(chunks: Sequence[str]) -> bytes:
     return json.dumps({"documents": documents, "options": OPTIONS}).encode()
 
 
+def planned_steps(body: bytes) -> dict[str, Step]:
+    """Return the steps that the service plans for a batch, by id."""
+    batch = json.loads(body)
+    documents = Documents(Document(given["id"], given["id"], given["text"]) for given in batch["documents"])
+    options = Options(**batch["options"])
+    return make_plan(documents, options, model_facts(options.model or ""), CHUNK_TOKENS)["steps"]
+
+
+def beneath(body: bytes) -> list[int]:
+    """Return how many of a batch's calls have at least 0, 1, 2, … others above them that wait for each other."""
+    steps = planned_steps(body)
+    above = dict.fromkeys(steps, 0)
+    for id in reversed(steps):  # each stands behind those that it merges
+        above |= dict.fromkeys(steps[id]["inputs"], above[id] + 1)
+    return [sum(others >= least for others in above.values()) for least in range(max(above.values()) + 1)]
+
+
 @contextmanager
 def running(terms: Terms, folder: Path, **settings: Any) -> Iterator[Running]:
     """A service whose database is there, as after its first start, and that has summarised a small batch already, so
@@ -187,13 +202,12 @@ def run_precis(chunks: list[str], terms: Terms, folder: Path) -> Result:
         cpu, server_cpu = cpu_seconds(pid) - cpu, cpu_seconds(server_pid) - server_cpu
         peak, children = peak_megabytes(pid), children_megabytes(pid)
         counts = precis.server.stats(keys=False)
-        plan = precis.plan(body)  # asked afterwards, so that it costs the run nothing
         precis.service.terminate()
     return Result(
         calls=counts["calls"],
         peak_calls=counts["peak"],
-        maps=plan["maps"],
-        depth=plan["depth"],
+        maps=sum(not step["inputs"] for step in planned_steps(body).values()),
+        beneath=beneath(body),
         seconds=seconds,
         cpu_seconds=cpu,
         server_cpu_seconds=server_cpu,

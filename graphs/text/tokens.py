@@ -4,7 +4,7 @@ import gzip
 import hashlib
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -54,20 +54,23 @@ class OpenAITokens:
 
     def fits(self, text: str, most: int) -> bool:
         """Tell whether a text has at most so many tokens: of most that do, without counting them."""
-        if len(text.encode(errors="replace")) <= most or (self.exact and self._at_most(text) <= most):
+        if _bytes(text) <= most:
             return True  # no token is shorter than a byte
+        if self.exact and any(self._at_most(text, of_word) <= most for of_word in (_most_of_word, self._of_word)):
+            return True
         (count,) = self.count([text])
         return count <= most
 
-    def _at_most(self, text: str) -> int:
+    def _at_most(self, text: str, of_word: Callable[[str], int]) -> int:
         """Return a bound of a text's tokens: those of its words, each with a space in front or without, whichever are
-        more, and those of the white space beside. No token reaches over the space behind a word.
+        more, and those of the white space beside. No token reaches over the space behind a word. `of_word` gives a
+        bound for those that are not remembered.
         """
         words = text.split()
         spaces = text.count(" ")
         others = len(text) - sum(map(len, words)) - spaces
         known = self._words.get
-        tokens = sum([known(word) or self._of_word(word) for word in words])
+        tokens = sum([known(word) or of_word(word) for word in words])
         return tokens + max(0, spaces - len(words)) + MOST_TOKENS_A_CHARACTER * others + 1
 
     def _of_word(self, word: str) -> int:
@@ -76,6 +79,14 @@ class OpenAITokens:
         if len(word) <= KEPT_CHARACTERS and len(self._words) < KEPT_WORDS:
             self._words[word] = tokens
         return tokens
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode(errors="replace"))
+
+
+def _most_of_word(word: str) -> int:
+    return 1 + _bytes(word)  # and the space in front
 
 
 class CharacterTokens:
