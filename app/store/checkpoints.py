@@ -83,7 +83,10 @@ class CheckpointsBehind(BaseCheckpointSaver[Any]):
         values = found.checkpoint["channel_values"]
         if PLAN in values:
             values[PLAN] = self._unpack(values[PLAN])
-        pending = [(task, name, self._unpack(value) if name == PLAN else value) for task, name, value in found[4] or []]
+        pending = [
+            (task, name, self._unpack(value) if name == PLAN else value)
+            for task, name, value in found.pending_writes or []
+        ]
         return found._replace(pending_writes=pending)
 
     async def aput(
