@@ -5,7 +5,7 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,7 +92,7 @@ class Running:
 
     def ideal_seconds(self, body: bytes) -> float:
         """Return how long a batch takes when nothing but the model takes time."""
-        return self.terms.ideal_seconds(beneath(body))
+        return self.terms.ideal_seconds(beneath(planned_steps(body)))
 
     def _ask(self, method: str, path: str, body: bytes | None = None) -> Json:
         headers = {"Content-Type": "application/json"} if body else {}
@@ -153,11 +153,10 @@ def planned_steps(body: bytes) -> dict[str, Step]:
     return make_plan(documents, options, model_facts(options.model or ""), CHUNK_TOKENS)["steps"]
 
 
-def beneath(body: bytes) -> list[int]:
-    """Return how many of a batch's calls have at least 0, 1, 2, … others above them that wait for each other."""
-    steps = planned_steps(body)
+def beneath(steps: Mapping[str, Step]) -> list[int]:
+    """Return how many of a plan's calls have at least 0, 1, 2, … others above them that wait for each other."""
     above = dict.fromkeys(steps, 0)
-    for id in reversed(steps):  # each stands behind those that it merges
+    for id in reversed(list(steps)):  # each stands behind those that it merges
         above |= dict.fromkeys(steps[id]["inputs"], above[id] + 1)
     return [sum(others >= least for others in above.values()) for least in range(max(above.values()) + 1)]
 
@@ -203,11 +202,12 @@ def run_precis(chunks: list[str], terms: Terms, folder: Path) -> Result:
         peak, children = peak_megabytes(pid), children_megabytes(pid)
         counts = precis.server.stats(keys=False)
         precis.service.terminate()
+    steps = planned_steps(body)
     return Result(
         calls=counts["calls"],
         peak_calls=counts["peak"],
-        maps=sum(not step["inputs"] for step in planned_steps(body).values()),
-        beneath=beneath(body),
+        maps=sum(not step["inputs"] for step in steps.values()),
+        beneath=beneath(steps),
         seconds=seconds,
         cpu_seconds=cpu,
         server_cpu_seconds=server_cpu,

@@ -26,9 +26,8 @@ UNDER_WAY = 2  # times the calls that may be in flight: enough to keep the gate 
 class Begun:
     """A step that was begun ahead, and what it costs."""
 
-    _task: (
-        asyncio.Task[Written] | None
-    )  # None: it has ended well; with what belongs to it, it would be the most of this
+    # None: it has ended well. A task that has ended, with all that belongs to it, is ten times what it has written.
+    _task: asyncio.Task[Written] | None
     tally: Tally
     _written: Written | None = None
 
