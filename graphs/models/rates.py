@@ -8,9 +8,14 @@ from dataclasses import dataclass, field
 
 ROUNDING = 1e-8  # of a bucket: what floating point may lose of a clock that runs for years
 MINUTE_SECONDS = 60.0
+_ROUNDING_SECONDS = 1e-7  # what it may lose of a time: so short a wait might change no clock, and be asked for again
 BURST_SHARE = 0.1  # of a minute's allowance may go at once; the rest of the minute is that much slower
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def _now() -> float:
+    return time.monotonic()  # looked up each time, for tests that move it
 
 
 @dataclass(slots=True)
@@ -20,7 +25,7 @@ class Bucket:
     capacity: float
     per_second: float
     level: float
-    filled_at: float = field(default_factory=time.monotonic)
+    filled_at: float = field(default_factory=_now)
     most: float | None = None
     """In any minute. The refilling keeps to it by itself unless calls are larger than the bucket."""
     _taken: deque[tuple[float, float]] = field(default_factory=deque)  # in the last minute: when, how many
@@ -64,7 +69,7 @@ class Bucket:
     def _minute_seconds(self, size: float, most: float) -> float:
         """Return how long it takes until so many more are within a minute's."""
         minute_ago = self.filled_at - MINUTE_SECONDS
-        while self._taken and self._taken[0][0] <= minute_ago:
+        while self._taken and self._taken[0][0] <= minute_ago + _ROUNDING_SECONDS:
             self._in_minute -= self._taken.popleft()[1]
         excess, wait_seconds = self._in_minute + size - most, 0.0
         for at, taken in self._taken:
@@ -75,7 +80,7 @@ class Bucket:
         return wait_seconds
 
     def _fill(self) -> None:
-        now = time.monotonic()
+        now = _now()
         self.level = min(self.capacity, self.level + (now - self.filled_at) * self.per_second)
         self.filled_at = now
 

@@ -57,6 +57,21 @@ def test_no_minute_sees_more_tokens_than_stated_however_large_the_calls_are(seed
     assert most_in_a_minute(done) <= per_minute
 
 
+@pytest.mark.parametrize("seed", range(200))
+def test_whatever_the_clock_shows_a_wait_comes_to_its_end(seed: int, clock: Clock) -> None:
+    rng = random.Random(seed)
+    clock.now += rng.random() * 1e5
+    bucket = Bucket.of(30_000)
+    for size in (rng.choice([2_900, 4_900, 8_900, 15_000, 30_000]) for _ in range(80)):
+        waits = 0
+        while (wait_seconds := bucket.wait_seconds(size)) > 0:
+            clock.now += wait_seconds
+            waits += 1
+            assert waits < 10
+        bucket.take(size)
+        clock.now += rng.random()
+
+
 def test_calls_of_one_size_that_the_bucket_cannot_hold_keep_to_the_minute_too(clock: Clock) -> None:
     done = taken(Bucket.of(30_000), [8_900] * 20, clock)
     assert most_in_a_minute(done) <= 30_000
