@@ -20,7 +20,7 @@ from graphs.text.lengths import pieces
 from graphs.text.passages import Passage, passages
 from graphs.text.sentences import sentence_spans
 
-VERSION = "extractive-8"
+VERSION = "extractive-9"
 """Part of every digest: change it with anything that changes a score."""
 
 OVERRUN = 0.15
@@ -230,7 +230,10 @@ class BatchIndex:
         height = len(self._starts)
         weighed = weigh(reading.counts, inverse_frequency(reading.counts.head(height)))
         tfidf = weighed.head(height)
-        asked = tfidf.times(weighed.row(height)) if weighed.starts[height] < weighed.starts[-1] else np.zeros(height)
+        asked = np.zeros(height)
+        if weighed.starts[height] < weighed.starts[-1]:
+            # The root of the cosine: that a sentence speaks of it at all says more than how much else it says.
+            asked = np.sqrt(np.maximum(tfidf.times(weighed.row(height)), 0.0))
         reading = reading.head(height)
         counts = reading.counts
         prose = _prose(self._kinds, self._owners, len(sizes))

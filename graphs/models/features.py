@@ -10,7 +10,7 @@ from graphs.models.matrix import Matrix, Values, overlap, scale
 from graphs.models.reading import Reading
 from graphs.text.arrays import Numbers
 
-FOCUS = 4.0  # how much resemblance to the focus counts beside features that each reach 0.5 to 2
+FOCUS = 2.0  # how much resemblance to the focus counts beside features that each reach 0.5 to 2
 _MOST_NUMBERS = 3
 _WEIGHED = ("lexrank", "textrank", "frequency", "wording", "agreement", "persons", "numbers", "cues")  # by the genre
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from graphs.text.arrays import Flags, Numbers
-from graphs.text.characters import ALNUM, HANGUL, SPACELESS, NarrowCodes, classes_of_codes, narrow_codes_of
+from graphs.text.characters import ALNUM, HANGUL, SPACELESS, NarrowCodes, classes_of_codes, looked_up, narrow_codes_of
 
 PROSE, SHORT, APPARATUS, WORDLESS = range(4)
 """Kinds of sentence, best first: a summary takes a worse kind only from a span that holds no better one."""
@@ -152,8 +152,7 @@ class Signs(NamedTuple):
 
 def _mean(codes: NarrowCodes, meaning: int) -> Flags:
     """Whether each of some characters has a meaning."""
-    narrow = codes.dtype == np.uint8
-    found: Flags = (_TABLE[codes if narrow else np.minimum(codes, len(_TABLE) - 1)] & meaning) > 0
+    found: Flags = (looked_up(_TABLE, codes) & meaning) > 0
     return found
 
 

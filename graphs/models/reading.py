@@ -3,8 +3,7 @@
 import re
 import unicodedata
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -22,10 +21,10 @@ from graphs.models.vocabulary import (
     shared,
 )
 from graphs.text.arrays import Flags, Numbers, gaps, runs_of
-from graphs.text.characters import codes_of
+from graphs.text.characters import SIGN, NarrowCodes, classes_of_codes, looked_up, narrow_codes_of
 from graphs.text.forms import forms_of
 from graphs.text.lengths import count_all
-from graphs.text.pairs import key_of, pairs_of
+from graphs.text.pairs import Phrases, key_of, pairs_of
 from graphs.text.passages import Passage
 from graphs.text.words import BREAK, fold, folded_forms, is_hangul, is_spaceless, joined, terms_of
 
@@ -39,14 +38,6 @@ _DENSE_PERSONS = (
     "감사합니다", "감사드", "여러분", "존경하는", "선포합니다", "의석을", "성원이 되", "저는", "제가", "お願い",
     "ありがとう",
 )  # fmt: skip
-# The indicator phrases of Paice 1990; a sentence with one of their words (`CUE`) is searched for them.
-_CUE_PHRASE = re.compile(
-    r"\b(?:this (?:paper|article|study|report|thesis)|in this work|our (?:results|experiments|findings)"
-    r"|results (?:show|indicate|suggest|demonstrate)|experiments (?:show|demonstrate)"
-    r"|we (?:propose|introduce|present))\b",
-    re.IGNORECASE,
-)
-_CUE_STARTS = ("this ", "our ", "we ", "results ", "experiments ")
 _DENSE_CUES = (
     "본 논문",
     "본 연구",
@@ -59,15 +50,25 @@ _DENSE_CUES = (
     "本报告",
     "本文提出",
 )
-
+_DENSE = Phrases((*_DENSE_SUSPECTS, *_DENSE_PERSONS, *_DENSE_CUES))
+# The indicator phrases of Paice 1990; a sentence with one of their words (`CUE`) is searched for them.
+_CUE_PHRASE = re.compile(
+    r"\b(?:this (?:paper|article|study|report|thesis)|in this work|our (?:results|experiments|findings)"
+    r"|results (?:show|indicate|suggest|demonstrate)|experiments (?:show|demonstrate)"
+    r"|we (?:propose|introduce|present))\b"
+)
+_CUE_STARTS = ("this ", "our ", "we ", "results ", "experiments ")
 # How a sentence begins that says nothing of whom it speaks.
 _LEANING = (
     *("He ", "She ", "They ", "His ", "Her ", "Their ", "그는 ", "그녀는 ", "그들은 ", "이들은 ", "그러면서 ", "이어 "),
     *("彼は", "彼女は", "彼らは", "他说", "她说", "他们"),
 )
-_LEANING_BY_START = {  # looked at first, in a tenth of the time
+_LEANING_BY_START = {
     start: tuple(words for words in _LEANING if words[0] == start) for start in {words[0] for words in _LEANING}
 }
+_LEANS = np.zeros(1 << 16, np.bool_)
+"""Whether a sentence that begins with a character, by its code, may be one of them."""
+_LEANS[list(map(ord, _LEANING_BY_START))] = True
 
 
 class Reading(NamedTuple):
@@ -168,7 +169,8 @@ class _Page:
 
     def read(self) -> tuple[tuple[Numbers | Flags, ...], tuple[Numbers, Numbers, Numbers]]:
         """What a `Reading` has of each sentence; row, column and number of each term, by row, then column."""
-        plain = _are_plain(self._passage)
+        codes = narrow_codes_of(self._passage.text)
+        plain = _are_plain(self._passage, codes)
         if plain.any():
             self._read_plain(plain)
         others = (~plain).nonzero()[0]
@@ -177,7 +179,7 @@ class _Page:
         said = self._cues.nonzero()[0]
         for row, sentence in zip(said.tolist(), self._passage.sentences(said), strict=True):
             self._has_cue[row] |= _has_cue(sentence)
-        flags = self._suspects > 0, self._has_cue > 0, _lean(self._passage)
+        flags = self._suspects > 0, self._has_cue > 0, _lean(self._passage, codes)
         return (self._words, self._persons, self._numbers, *flags), self._count()
 
     def _count(self) -> tuple[Numbers, Numbers, Numbers]:
@@ -192,7 +194,7 @@ class _Page:
         return rows, columns, gaps(starts, len(cells))
 
     def _read_plain(self, plain: Flags) -> None:
-        """Read the sentences in ASCII; the others make no word here, or only parts of some."""
+        """Read the plain sentences; the others make no word here, or only parts of some."""
         forms = forms_of(self._passage.text)
         firsts = forms.starts.searchsorted(self._passage.starts)
         sizes = gaps(firsts, len(forms.starts))
@@ -214,13 +216,13 @@ class _Page:
             place = own[(found.codes == 0).cumsum()]
             self._rows.append(place[found.places])
             self._columns.append(self._known.of_keys(found.keys)[found.inverse])
-            for counted, parts in (
-                (self._suspects, _DENSE_SUSPECTS),
-                (self._persons, _DENSE_PERSONS),
-                (self._has_cue, _DENSE_CUES),
-            ):
-                for sign in chain.from_iterable(_places(folded, part) for part in parts):
-                    counted[place[sign]] += 1
+            counted = (
+                *(self._suspects,) * len(_DENSE_SUSPECTS),
+                *(self._persons,) * len(_DENSE_PERSONS),
+                *(self._has_cue,) * len(_DENSE_CUES),
+            )
+            for phrase, places in _DENSE.places(found):
+                np.add.at(counted[phrase], place[places], 1)
             rest = " ".join(found.rest.split())
         words = folded_forms(rest, cased=found is not None)
         place = own[np.cumsum([word == BREAK for word in words], dtype=np.int64)]
@@ -275,38 +277,29 @@ def read(passages: Iterable[Passage]) -> Reading:
     return Reading(Matrix.of_cells(rows + firsts, terms, counts, int(heights.sum()), columns.width), *facts)
 
 
-def _are_plain(passage: Passage) -> Flags:
-    """Whether each sentence is in ASCII."""
+def _are_plain(passage: Passage, codes: NarrowCodes) -> Flags:
+    """Whether each sentence is in ASCII, but for signs between its words."""
     text, starts, ends = passage
     if text.isascii():
         return np.ones(len(starts), np.bool_)
-    others = (codes_of(text) > _LAST_ASCII).nonzero()[0]
+    others = (codes > _LAST_ASCII).nonzero()[0]
+    others = others[(classes_of_codes(codes[others].astype(np.uint32)) & SIGN) == 0]
     plain: Flags = others.searchsorted(starts) == others.searchsorted(ends)
     return plain
 
 
 def _has_cue(sentence: str) -> bool:
     """Whether a sentence has one of the phrases, which is looked for where one of them may begin."""
-    if sentence.isascii():
-        lowered = sentence.lower()
-        if not any(start in lowered for start in _CUE_STARTS):
-            return False
-    return _CUE_PHRASE.search(sentence) is not None
+    lowered = sentence.casefold()
+    return any(start in lowered for start in _CUE_STARTS) and _CUE_PHRASE.search(lowered) is not None
 
 
-def _lean(passage: Passage) -> Flags:
+def _lean(passage: Passage, codes: NarrowCodes) -> Flags:
     """Whether each sentence says only with the one before of whom it speaks."""
     text, starts, ends = passage
-    found = [
-        (words := _LEANING_BY_START.get(text[start : start + 1])) is not None and text.startswith(words, start, end)
-        for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
-    ]
-    return np.array(found, np.bool_)
-
-
-def _places(text: str, part: str) -> Iterator[int]:
-    """Yield where a part stands in a text."""
-    place = text.find(part)
-    while place >= 0:
-        yield place
-        place = text.find(part, place + len(part))
+    leaning = np.zeros(len(starts), np.bool_)
+    rows = (ends > starts).nonzero()[0]
+    rows = rows[looked_up(_LEANS, codes[starts[rows]])]
+    for row, start, end in zip(rows.tolist(), starts[rows].tolist(), ends[rows].tolist(), strict=True):
+        leaning[row] = text.startswith(_LEANING_BY_START[text[start]], start, end)
+    return leaning

@@ -1,6 +1,7 @@
 """What the characters of a long text are, all at once."""
 
 from functools import cache
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +12,13 @@ Codes = NDArray[np.uint32]
 NarrowCodes = NDArray[np.uint8] | NDArray[np.uint32]
 Classes = NDArray[np.uint8]
 
-SPACE, ALNUM, SPACELESS, HANGUL, DIGIT = 1, 2, 4, 8, 16
-"""Bits of a character's class. One of a script without spaces has no `ALNUM`."""
+SPACE, ALNUM, SPACELESS, HANGUL, DIGIT, SIGN = 1, 2, 4, 8, 16, 32
+"""Bits of a character's class. One of a script without spaces has no `ALNUM`; a `SIGN` is one of `_SIGNS`."""
+
+# That stand for themselves (NFKC leaves them alone), between words like a sign of ASCII.
+_SIGNS = frozenset("¡¢£¥¦§©«¬®°±¶·»¿×÷†‡‰‹›€←↑→↓⇒−≈≠≤≥∞■□▪▫●○◆◇★☆\ufffd")
+
+_Kept = TypeVar("_Kept", np.uint8, np.bool_)
 
 _TABLE = 1 << 16  # the characters whose classes are looked up; there are few of the others in any text
 
@@ -36,10 +42,16 @@ def classes_of(text: str) -> Classes:
 
 def classes_of_codes(codes: Codes) -> Classes:
     """The same of characters by their code points."""
-    classes = _classes()[np.minimum(codes, _TABLE - 1)]
+    classes = looked_up(_classes(), codes)
     rare = codes >= _TABLE
     classes[rare] = [_class_of(code) for code in codes[rare].tolist()]
     return classes
+
+
+def looked_up(table: NDArray[_Kept], codes: NarrowCodes) -> NDArray[_Kept]:
+    """What a table by code point has of some characters; beyond its end, what its last place has."""
+    found: NDArray[_Kept] = table[codes if codes.dtype == np.uint8 else np.minimum(codes, len(table) - 1)]
+    return found
 
 
 def _class_of(code: int) -> int:
@@ -47,7 +59,8 @@ def _class_of(code: int) -> int:
     digit = DIGIT * character.isdecimal()
     if is_spaceless(character):
         return SPACELESS | digit
-    return SPACE * character.isspace() | ALNUM * character.isalnum() | HANGUL * is_hangul(character) | digit
+    sign = SIGN * (character in _SIGNS)
+    return SPACE * character.isspace() | ALNUM * character.isalnum() | HANGUL * is_hangul(character) | digit | sign
 
 
 @cache

@@ -1,14 +1,18 @@
 """The terms of Hangul, Kana, Han and their like, which are pairs of characters, out of a whole text at once."""
 
+import re
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from graphs.text.arrays import Numbers, gaps, numbered
 from graphs.text.characters import DIGIT, HANGUL, SPACELESS, Codes, classes_of, codes_of
+from graphs.text.words import UNCASED
 
 _BITS = 21  # of a code point
 _BLANK = ord(" ")
+_PAIR = re.compile(f"[{UNCASED}]{{2}}")
 _MOST_CELLS = 1 << 22  # of a table of pairs; it is better than sorting where characters are few
 
 
@@ -25,6 +29,38 @@ class Pairs(NamedTuple):
     """The code points of the text: shape (characters,)."""
     rest: str
     """The text with spaces for the characters of the pairs."""
+
+    def of_keys(self, keys: Numbers) -> Iterator[tuple[int, Numbers]]:
+        """Yield which of some keys stand in the text, and where the pairs of each begin."""
+        found = self.keys.searchsorted(keys)
+        there = (np.append(self.keys, -1)[found] == keys).nonzero()[0]
+        wanted = np.zeros(len(self.keys), np.bool_)
+        wanted[found[there]] = True
+        pairs = wanted[self.inverse].nonzero()[0]
+        numbers, places = self.inverse[pairs], self.places[pairs]
+        for number in there.tolist():
+            yield number, places[numbers == found[number]]
+
+
+class Phrases:
+    """Words and phrases of such scripts that are looked for all at once, by a pair that each of them has."""
+
+    def __init__(self, phrases: Sequence[str]) -> None:
+        """Each has two letters of one script beside each other."""
+        pairs = [pair for phrase in phrases if (pair := _PAIR.search(phrase))]
+        self._phrases = phrases
+        self._offsets = [pair.start() for pair in pairs]
+        self._keys = np.array([key_of(pair[0]) for pair in pairs], np.int64)
+
+    def places(self, pairs: Pairs) -> Iterator[tuple[int, Numbers]]:
+        """Yield the number of each phrase that is there, and where it begins."""
+        for number, found in pairs.of_keys(self._keys):
+            phrase, begins = self._phrases[number], found - self._offsets[number]
+            begins = begins[(begins >= 0) & (begins <= len(pairs.codes) - len(phrase))]
+            for place, character in enumerate(phrase):
+                begins = begins[pairs.codes[begins + place] == ord(character)]
+            if len(begins):
+                yield number, begins
 
 
 def pairs_of(folded: str) -> Pairs | None:

@@ -2,7 +2,8 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import chain
 
 import sentencex
@@ -22,6 +23,9 @@ _WRAP_CHARACTERS = 160  # no hard-wrapped text has longer lines: such a line is 
 _FULL_LINE = 0.8  # a line is wrapped when the next word would have made it longer than this share of the usual width
 _NARROW = 40  # narrower columns are verse, addresses and lists; wide characters take two columns
 _FIRST_WORD = 12  # characters of the next word that count, so that one URL does not make every line look full
+
+Segment = Callable[[str], list[str]]
+"""From a window of a text to its sentences: pieces that concatenate to the window."""
 
 _SPACE = re.compile(r"\s")
 # A letter behind these is no initial of the word that follows: "as in Exhibit A. Provider shall" are two sentences.
@@ -83,11 +87,12 @@ def split_sentences(text: str, language: str = "en") -> list[tuple[int, int]]:
 def sentence_spans(text: str, language: str = "en") -> Iterator[tuple[int, int]]:
     """Yield what `split_sentences` returns, for a text that has more of it than one wants in memory."""
     plain, thai = _plain(text)
+    segment = _segmenter(plain, language, thai=thai)
     for start, end in _blocks(plain):
         if end - start <= _ASCII_WINDOW_CHARACTERS and _is_single(plain[start : end - 1]):
             yield start, start + len(plain[start:end].rstrip())
         else:
-            yield from _cut(plain, start, end, language, thai=thai)
+            yield from _cut(plain, start, end, segment)
 
 
 def _plain(text: str) -> tuple[str, bool]:
@@ -232,7 +237,7 @@ def _begins_anew(plain: str, previous_start: int, previous_end: int, start: int)
     )
 
 
-def _cut(plain: str, start: int, end: int, language: str, *, thai: bool) -> Iterator[tuple[int, int]]:
+def _cut(plain: str, start: int, end: int, segment: Segment) -> Iterator[tuple[int, int]]:
     """Yield the sentences of one block, which is read a bounded window at a time."""
     position = start
     window_characters = 0
@@ -244,7 +249,7 @@ def _cut(plain: str, start: int, end: int, language: str, *, thai: bool) -> Iter
         if not window_characters and len(window) > _WINDOW_CHARACTERS and not window.isascii():
             window_characters = _WINDOW_CHARACTERS
             continue
-        pieces = _segment(language, window, thai=thai)
+        pieces = segment(window)
         if len(pieces) == 1 and stop - position == end - start:
             yield start, start + len(window.rstrip())
             return
@@ -312,25 +317,32 @@ def _reports(plain: str, quoted: int, start: int) -> bool:
     return plain[start] in "이라하" and _QUOTATIVE.match(plain, start) is not None
 
 
-def _segment(language: str, window: str, *, thai: bool) -> list[str]:
-    """Pieces that concatenate to the window: promised by sentencex for one paragraph, and checked."""
-    pieces: list[str] = sentencex.segment(language, window)
-    if "".join(pieces) != window:
-        pieces = [window]
-    for signs, end in _MISSED:
-        if any(sign in window for sign in signs):
-            pieces = [part for piece in pieces for part in _parts(piece, end)]
+def _segmenter(plain: str, language: str, *, thai: bool) -> Segment:
+    """What cuts a window of a text; which ends sentencex might miss there is told once, for the whole text."""
+    missed: list[Callable[[str], Iterable[str]]] = [
+        partial(_parts, signs=signs, end=end) for signs, end in _MISSED if any(sign in plain for sign in signs)
+    ]
     if thai:
-        pieces = [part for piece in pieces for part in _clauses(piece)]
-    return pieces
+        missed.append(_clauses)
+
+    def segment(window: str) -> list[str]:
+        pieces: list[str] = sentencex.segment(language, window)
+        if "".join(pieces) != window:  # which it promises for one paragraph
+            pieces = [window]
+        for cut in missed:
+            pieces = list(chain.from_iterable(map(cut, pieces)))
+        return pieces
+
+    return segment
 
 
-def _parts(piece: str, end: re.Pattern[str]) -> Iterator[str]:
-    """Yield a piece in parts that end as `end` matches."""
+def _parts(piece: str, *, signs: tuple[str, ...], end: re.Pattern[str]) -> Iterator[str]:
+    """Yield a piece in parts that end as `end` matches, which it does only where one of the signs is."""
     start = 0
-    for match in end.finditer(piece):
-        yield piece[start : match.end()]
-        start = match.end()
+    if any(sign in piece for sign in signs):
+        for match in end.finditer(piece):
+            yield piece[start : match.end()]
+            start = match.end()
     yield piece[start:]
 
 
