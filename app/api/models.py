@@ -5,7 +5,7 @@ from fastapi import APIRouter
 from app.api.dependencies import ServicesDep
 from app.api.schemas import Body
 from app.bootstrap import Services
-from graphs.models import EMBEDDED, model_facts
+from graphs.models import EMBEDDED, embedding_version, model_facts
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 
@@ -41,6 +41,9 @@ class ModelOut(Body):
     """Its context window; null: it has none, or it depends on the model."""
     usd_per_million_tokens: tuple[float, float] | None
     """What a million tokens of prompt and of answer cost; null: not known, or it depends on the model."""
+    embedding: str | None
+    """The embedding that the embedded model compares reviews with, and its version; null: the extra `meaning` is not
+    installed, or the model needs none."""
     gate: GateOut
 
 
@@ -65,6 +68,7 @@ def _shown(name: str, services: Services, *, is_default: bool) -> ModelOut:
         is_default=is_default,
         window_tokens=facts.window_tokens if facts and name != EMBEDDED else None,
         usd_per_million_tokens=facts.price if facts else None,
+        embedding=embedding_version() if name == EMBEDDED else None,
         gate=GateOut(
             limit=int(gate.limit),
             most=gate.limits.most,

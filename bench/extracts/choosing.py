@@ -8,6 +8,8 @@ from itertools import pairwise
 from bench.extracts.sets import OVERRUN, Item, batch
 from graphs.evidence.rouge import rouge_tokens
 from graphs.models.extractive import BatchIndex
+from graphs.models.genres import LEAST_REVIEWS
+from graphs.models.meaning import installed
 
 DRAWS = 5  # of random sentences, averaged
 Choose = Callable[[Item], list[list[int]]]
@@ -33,8 +35,18 @@ def fill(item: Item, order: Iterable[int]) -> list[int]:
 
 
 def embedded(item: Item) -> list[list[int]]:
-    """The embedded model: the whole batch in one selection."""
-    index = BatchIndex.build(batch(item.texts))
+    """The embedded model: the whole batch in one selection, by its terms."""
+    return _chosen(item, BatchIndex.build(batch(item.texts), embedding=lambda: None))
+
+
+def with_meaning(item: Item) -> list[list[int]]:
+    """The same with the embedding of the optional extra; none where it is not asked, so that nothing would change."""
+    if len(item.texts) < LEAST_REVIEWS or not installed():
+        return []
+    return _chosen(item, BatchIndex.build(batch(item.texts)))
+
+
+def _chosen(item: Item, index: BatchIndex) -> list[list[int]]:
     chosen = set(index.select(item.numbers, item.budget))
     return [[place for place, number in enumerate(item.numbers) if number in chosen]]
 
@@ -106,6 +118,7 @@ def _f1(
 
 CONTENDERS: dict[str, Choose] = {
     "embedded": embedded,
+    "with meaning": with_meaning,
     "lead": lead,
     "lead-3": lead_3,
     "random": at_random,

@@ -98,7 +98,7 @@ def _texts(row: dict[str, list[dict[str, str]]]) -> list[str]:
 
 def _item(row: dict[str, list[dict[str, str]]], budget: int, most_references: int) -> Item:
     texts = _texts(row)
-    index = BatchIndex.build(batch(texts))
+    index = BatchIndex.build(batch(texts), embedding=lambda: None)
     sentences, numbers = [], []
     for document, text in enumerate(texts):
         for place, number in enumerate(index.within(str(document), 0, len(text))):

@@ -1,7 +1,7 @@
 """One door to every model: chat models and the embedded extractor."""
 
 from graphs.models.calls import Answer, Call, Calls, Ledger, MemoryLedger
-from graphs.models.catalog import EMBEDDED, ModelFacts, Price, model_facts
+from graphs.models.catalog import EMBEDDED, ModelFacts, Price, embedding_version, model_facts
 from graphs.models.chat import ChatModel, load_chat, open_pool
 from graphs.models.failures import (
     AnswerMalformed,
@@ -38,6 +38,7 @@ __all__ = [
     "ModelFacts",
     "Price",
     "RunStopped",
+    "embedding_version",
     "load_chat",
     "model_facts",
     "open_pool",

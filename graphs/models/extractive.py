@@ -2,16 +2,17 @@
 
 import hashlib
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from typing import NamedTuple, Self
 
 import numpy as np
 
-from graphs.models.features import agreement, likeness, measure, mix
-from graphs.models.genres import REVIEWS, Look, batch_genre, genre, is_long_talk
+from graphs.models.features import Features, agreement, likeness, measure, mix
+from graphs.models.genres import LEAST_REVIEWS, REVIEWS, Look, batch_genre, genre, is_dense, is_long_talk
 from graphs.models.kinds import PROSE, SHORT, WORDLESS, Sentences, kinds
 from graphs.models.matrix import Values, inverse_frequency, weigh
+from graphs.models.meaning import MOST_SENTENCES, Model, by_meaning, installed
 from graphs.models.picking import MOST_CANDIDATES, Balance, Picker, Terms, best_of_each
 from graphs.models.reading import Reading, read
 from graphs.models.wording import wording
@@ -70,8 +71,11 @@ class BatchIndex:
     degraded: dict[str, str]
     """Why the summary of a document is likely to be poor, by the ids of such documents: `long_conversation`."""
 
-    def __init__(self, documents: Sequence[tuple[str, str]], focus: str | None) -> None:
-        self.digest = _digest(documents, focus)
+    def __init__(
+        self, documents: Sequence[tuple[str, str]], focus: str | None, embedding: Callable[[], Model | None]
+    ) -> None:
+        self._embedding = embedding() if len(documents) >= LEAST_REVIEWS else None
+        self.digest = _digest(documents, focus, self._embedding.version if self._embedding else "")
         documents_read = [_split(identity, text) for identity, text in documents]
         self._identities = [document.identity for document in documents_read]
         self._places = {identity: place for place, identity in enumerate(self._identities)}
@@ -97,15 +101,23 @@ class BatchIndex:
             for document, weights in zip(documents_read, self._genres, strict=True)
             if is_long_talk(weights, len(document.starts))
         }
-        self._score(documents_read, reading, sizes)
+        self._score(documents_read, reading, sizes, focus)
 
     @classmethod
-    def build(cls, documents: Iterable[tuple[str, str]], *, focus: str | None = None) -> Self:
+    def build(
+        cls,
+        documents: Iterable[tuple[str, str]],
+        *,
+        focus: str | None = None,
+        embedding: Callable[[], Model | None] = installed,
+    ) -> Self:
         """The index of (id, text) pairs in source order; `focus` moves the scores towards what resembles it.
 
-        Takes about a tenth of a second for a megabyte. Raises ValueError when two documents share an id.
+        `embedding` is asked for where there may be reviews, the only texts that are looked at with one. Takes about a
+        tenth of a second for a megabyte, with an embedding some twenty seconds for a hundred reviews. Raises ValueError
+        when two documents share an id.
         """
-        return cls(list(documents), focus)
+        return cls(list(documents), focus, embedding)
 
     def __len__(self) -> int:
         """The number of sentences of the batch."""
@@ -225,7 +237,7 @@ class BatchIndex:
         judged[few[self._owners] & (judged == SHORT)] = PROSE
         return judged
 
-    def _score(self, documents: Sequence[_Document], reading: Reading, sizes: Numbers) -> None:
+    def _score(self, documents: Sequence[_Document], reading: Reading, sizes: Numbers, focus: str | None) -> None:
         """Score every sentence within its document (`_own`) and across the batch (`_across`), each from 0 to 1."""
         height = len(self._starts)
         weighed = weigh(reading.counts, inverse_frequency(reading.counts.head(height)))
@@ -260,6 +272,20 @@ class BatchIndex:
                 features = features._replace(wording=wording(texts, prose))
             everything = np.zeros(height, np.int64)
             self._across = mix(features, index, [self._genre], prose=prose, groups=everything)
+            if self._genre.meaning and self._embedding:
+                features = self._with_meaning(features, self._embedding, documents, prose, focus)
+                self._across = mix(features, index, [self._genre], prose=prose, groups=everything)
+
+    def _with_meaning(
+        self, features: Features, embedding: Model, documents: Sequence[_Document], prose: Values, focus: str | None
+    ) -> Features:
+        """The features with what the sentences mean that are best without; the same where most texts are dense."""
+        if not len(prose) or 2 * sum(is_dense(document.text) for document in documents) >= len(documents):
+            return features
+        own = prose.nonzero()[0]
+        best = own[np.sort(np.argsort(-self._across[own], kind="stable")[:MOST_SENTENCES])]
+        texts = [documents[int(self._owners[row])].text[self._starts[row] : self._ends[row]] for row in best]
+        return by_meaning(features, embedding, best, texts, focus)
 
     def _balance(self, owners: Numbers, kept: Numbers) -> Balance:
         """Each document's due: its share of the words, by the logarithm of the words that may be taken from it."""
@@ -281,9 +307,9 @@ def _split(identity: str, text: str) -> _Document:
     return _Document(identity, text, bounds[::2].copy(), bounds[1::2].copy())
 
 
-def _digest(documents: Sequence[tuple[str, str]], focus: str | None) -> str:
-    """SHA-256 over the version and every part with its length in front, so that no two batches run together."""
-    digest = hashlib.sha256(VERSION.encode())
+def _digest(documents: Sequence[tuple[str, str]], focus: str | None, embedding: str) -> str:
+    """SHA-256 over the versions and every part with its length in front, so that no two batches run together."""
+    digest = hashlib.sha256(f"{VERSION} {embedding}".encode())
     for part in ("" if focus is None else "=" + focus, *(part for document in documents for part in document)):
         encoded = part.encode("utf-8", "surrogatepass")
         digest.update(len(encoded).to_bytes(8, "big"))

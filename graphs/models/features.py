@@ -12,7 +12,9 @@ from graphs.text.arrays import Numbers
 
 FOCUS = 2.0  # how much resemblance to the focus counts beside features that each reach 0.5 to 2
 _MOST_NUMBERS = 3
-_WEIGHED = ("lexrank", "textrank", "frequency", "wording", "agreement", "persons", "numbers", "cues")  # by the genre
+_WEIGHED = (  # by the genre
+    *("lexrank", "textrank", "frequency", "wording", "agreement", "meaning", "persons", "numbers", "cues"),
+)
 
 
 class Features(NamedTuple):
@@ -23,6 +25,7 @@ class Features(NamedTuple):
     frequency: Values
     wording: Values
     agreement: Values
+    meaning: Values
     persons: Values
     numbers: Values
     cues: Values
@@ -72,7 +75,7 @@ def likeness(tfidf: Matrix, apart: Matrix, prose: Values, groups: Numbers, size:
 def measure(tfidf: Matrix, reading: Reading, asked: Values, *, prose: Values, by_overlap: bool) -> Features:
     """The features of all sentences; those within groups, if rows of different groups share no columns.
 
-    `textrank` is 0 unless it is asked for by `by_overlap`, `wording` and `agreement` are.
+    `textrank` is 0 unless it is asked for by `by_overlap`; `wording`, `agreement` and `meaning` are.
     """
     counts = reading.counts
     words = np.maximum(reading.words, 1)
@@ -82,6 +85,7 @@ def measure(tfidf: Matrix, reading: Reading, asked: Values, *, prose: Values, by
         frequency=frequency(counts, prose),
         wording=np.zeros(counts.height),
         agreement=np.zeros(counts.height),
+        meaning=np.zeros(counts.height),
         persons=reading.persons / words,
         numbers=np.minimum(reading.numbers, _MOST_NUMBERS).astype(np.float64),
         cues=reading.cues.astype(np.float64),

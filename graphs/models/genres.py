@@ -28,7 +28,8 @@ _STORY_QUOTES = 0.2  # of the sentences of a story have quotation marks, at leas
 _STORY_PERSONS = 0.15  # and so many an I, we or you: reports quote too
 _MINUTES_PERSONS = 0.2  # of the sentences of minutes without names are what one says who leads or speaks
 _MEETING = 200  # sentences of a conversation from which no few of them say what it came to
-_REVIEWS = 10  # documents
+LEAST_REVIEWS = 10
+"""Documents: fewer are no set of reviews."""
 _REVIEW_SENTENCES = 20  # of the median one
 _REVIEW_LIKENESS = 0.06  # mean cosine between the documents of a set about one thing, even short ones
 
@@ -46,6 +47,8 @@ class Weights(NamedTuple):
     """The same of all its words, small ones too: it is put as plainly as many put it. Across documents alone."""
     agreement: float = 0.0
     """How many other documents have its terms."""
+    meaning: float = 0.0
+    """How much others mean the same, where an embedding is installed (`meaning.nearness`). Across documents alone."""
     position: float = 0.0
     slope: float = 0.5
     """Position counts as (1 + index) ** -slope."""
@@ -81,7 +84,9 @@ DENSE_ARTICLE = Weights(
 NARRATIVE = Weights(least_words=10, spread=True)
 DIALOGUE = Weights(position=0.6, persons=-1.0, least_words=16)
 MULTI = Weights(lexrank=0.3, agreement=0.5, position=0.9, persons=-0.3, numbers=-0.3, cues=0.3, redundancy=0.8)
-REVIEWS = Weights(lexrank=0.3, frequency=0.7, wording=1.2, position=0.1, persons=-0.6, redundancy=0.2, novelty=0.4)
+REVIEWS = Weights(
+    lexrank=0.3, frequency=0.7, wording=1.2, meaning=1.2, position=0.1, persons=-0.6, redundancy=0.2, novelty=0.4
+)
 
 
 class Look(NamedTuple):
@@ -152,7 +157,7 @@ def batch_genre(genres: Sequence[Weights], sizes: Sequence[int], likeness: float
     if genres and all(is_talk(found) for found in genres):
         return DIALOGUE
     few = sorted(sizes)[len(sizes) // 2] <= _REVIEW_SENTENCES if sizes else False
-    if few and len(sizes) >= _REVIEWS and likeness >= _REVIEW_LIKENESS:
+    if few and len(sizes) >= LEAST_REVIEWS and likeness >= _REVIEW_LIKENESS:
         return REVIEWS
     return MULTI
 

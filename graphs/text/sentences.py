@@ -89,10 +89,13 @@ def sentence_spans(text: str, language: str = "en") -> Iterator[tuple[int, int]]
     plain, thai = _plain(text)
     segment = _segmenter(plain, language, thai=thai)
     for start, end in _blocks(plain):
-        if end - start <= _ASCII_WINDOW_CHARACTERS and _is_single(plain[start : end - 1]):
-            yield start, start + len(plain[start:end].rstrip())
-        else:
-            yield from _cut(plain, start, end, segment)
+        if end - start <= _ASCII_WINDOW_CHARACTERS:
+            # Without a sign that ends a sentence it is one: a heading, an item, a short turn.
+            block = plain[start : end - 1]
+            if "." not in block and "!" not in block and "?" not in block and block.isascii():
+                yield start, start + len(plain[start:end].rstrip())
+                continue
+        yield from _cut(plain, start, end, segment)
 
 
 def _plain(text: str) -> tuple[str, bool]:
@@ -285,11 +288,6 @@ def _cut(plain: str, start: int, end: int, segment: Segment) -> Iterator[tuple[i
         yield left, right
 
 
-def _is_single(block: str) -> bool:
-    """Whether a block without its last character has nothing that ends a sentence: a heading, an item, a short turn."""
-    return block.isascii() and "." not in block and "!" not in block and "?" not in block
-
-
 def _is_marker(plain: str, start: int, end: int) -> bool:
     return end - start < 7 and _MARKER.match(plain[start:end]) is not None
 
@@ -319,30 +317,32 @@ def _reports(plain: str, quoted: int, start: int) -> bool:
 
 def _segmenter(plain: str, language: str, *, thai: bool) -> Segment:
     """What cuts a window of a text; which ends sentencex might miss there is told once, for the whole text."""
-    missed: list[Callable[[str], Iterable[str]]] = [
-        partial(_parts, signs=signs, end=end) for signs, end in _MISSED if any(sign in plain for sign in signs)
+    missed: list[tuple[list[str], Callable[[str], Iterable[str]]]] = [
+        (found, partial(_parts, end=end))
+        for signs, end in _MISSED
+        if (found := [sign for sign in signs if sign in plain])
     ]
     if thai:
-        missed.append(_clauses)
+        missed.append(([""], _clauses))
 
     def segment(window: str) -> list[str]:
         pieces: list[str] = sentencex.segment(language, window)
         if "".join(pieces) != window:  # which it promises for one paragraph
             pieces = [window]
-        for cut in missed:
-            pieces = list(chain.from_iterable(map(cut, pieces)))
+        for signs, cut in missed:
+            if any(map(window.__contains__, signs)):
+                pieces = list(chain.from_iterable(map(cut, pieces)))
         return pieces
 
     return segment
 
 
-def _parts(piece: str, *, signs: tuple[str, ...], end: re.Pattern[str]) -> Iterator[str]:
-    """Yield a piece in parts that end as `end` matches, which it does only where one of the signs is."""
+def _parts(piece: str, *, end: re.Pattern[str]) -> Iterator[str]:
+    """Yield a piece in parts that end as `end` matches."""
     start = 0
-    if any(sign in piece for sign in signs):
-        for match in end.finditer(piece):
-            yield piece[start : match.end()]
-            start = match.end()
+    for match in end.finditer(piece):
+        yield piece[start : match.end()]
+        start = match.end()
     yield piece[start:]
 
 
