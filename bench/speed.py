@@ -4,14 +4,16 @@
 
 DIR holds sets as for `bench.quality`. Both choose from each item in turn, so that a busy machine slows both; the least
 CPU time of the rounds counts, all threads together. The index is built anew each time, from the text; the words that
-a process keeps from batch to batch are known after the first. LexRank is handed its sentences ready cut, and left out
-where an item has more than `--sentences`.
+a process keeps from batch to batch are known after the first. LexRank is left out where an item has more than
+`--sentences`.
 
 ms         of the embedded model for one item, in the mean
 MB/s       of UTF-8, each item by itself
 as one     MB/s of all texts of the set as one document
 ÷ split    time of that, as a multiple of what `str.split` takes for the text: the machine's own measure
-LexRank    its time as a multiple of the embedded model's on the same items: of all together, and the least of one
+LexRank    its time as a multiple of the embedded model's, from the same text, as sumy's README runs it: of all items
+           together, and the least of one. English alone; the sentences are cut as here
+- cut      the same where it is handed sentences and terms ready made, which the embedded model has to find
 """
 
 import argparse
@@ -20,10 +22,13 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from bench.extracts.choosing import Choose, embedded
-from bench.extracts.classics import classics
+from bench.extracts.choosing import embedded
+from bench.extracts.classics import IS_INSTALLED, classics, lexrank_of_text
 from bench.extracts.sets import Item, read_sets
 from graphs.models.extractive import BatchIndex
+from graphs.text.language import detect_language
+
+_SENTENCES = 5  # that LexRank returns: it ranks all of them whatever their number
 
 
 def main() -> None:
@@ -34,44 +39,54 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--sentences", type=int, default=600, help="LexRank is left out where an item has more")
     options = parser.parse_args()
-    lexrank = classics(options.sentences).get("sumy LexRank")
-    if lexrank is None:
+    if not IS_INSTALLED:
         print("sumy is not installed, so LexRank is missing: pip install sumy\n")
-    print(f"{'set':20}{'items':>6}{'KB':>8}{'ms':>8}{'MB/s':>7}{'as one':>8}{'÷ split':>9}{'LexRank':>10}{'least':>7}")
+    print(f"{'set':20}{'items':>6}{'KB':>8}{'ms':>8}{'MB/s':>7}{'as one':>8}{'÷ split':>9}{'LexRank':>20}{'- cut':>20}")
     for name, items in read_sets(options.data, options.only):
-        print(_row(name, items, lexrank, options.rounds), flush=True)
+        print(_row(name, items, options.sentences, options.rounds), flush=True)
 
 
-def _row(name: str, items: Sequence[Item], lexrank: Choose | None, rounds: int) -> str:
+def _row(name: str, items: Sequence[Item], most_sentences: int, rounds: int) -> str:
     """Measure one set."""
-    times = []
-    for item in items:
-        has_peer = lexrank is not None and len(lexrank(item)) > 0
-        works = [partial(choose, item) for choose in (embedded, lexrank if has_peer else None) if choose]
-        times.append(_least(works, rounds))
-    own = sum(time for time, *_ in times)
+    times = [_least(_works(item, most_sentences), rounds) for item in items]
+    own = sum(time["embedded"] for time in times)
     size = sum(len(text.encode()) for item in items for text in item.texts)
     text = "\n\n".join(text for item in items for text in item.texts)
-    whole, split = _least([partial(BatchIndex.build, [("", text)]), text.split], rounds)
-    both = [pair for pair in times if len(pair) > 1]
-    ratio = sum(peer for _, peer in both) / sum(own for own, _ in both) if both else 0.0
-    least = min((peer / own for own, peer in both), default=0.0)
+    whole = _least({"index": partial(BatchIndex.build, [("", text)]), "split": text.split}, rounds)
     cells = (
         f"{name:20}{len(items):6}{size / 1e3 / len(items):8.1f}{1e3 * own / len(items):8.2f}{size / 1e6 / own:7.1f}",
-        f"{size / 1e6 / whole:8.1f}{whole / split:9.1f}",
-        f"{ratio:10.1f}{least:7.1f}" if both else f"{'-':>10}{'-':>7}",
+        f"{size / 1e6 / whole['index']:8.1f}{whole['index'] / whole['split']:9.1f}",
+        f"{_ratio(times, 'text'):>20}{_ratio(times, 'cut'):>20}",
     )
     return "".join(cells)
 
 
-def _least(works: Sequence[Callable[[], object]], rounds: int) -> list[float]:
+def _works(item: Item, most_sentences: int) -> dict[str, Callable[[], object]]:
+    works: dict[str, Callable[[], object]] = {"embedded": partial(embedded, item)}
+    if IS_INSTALLED and len(item.sentences) <= most_sentences:
+        works["cut"] = partial(classics(most_sentences)["sumy LexRank"], item)
+        if all(detect_language(text) == "en" for text in item.texts):
+            works["text"] = partial(lexrank_of_text, item, _SENTENCES)
+    return works
+
+
+def _ratio(times: Sequence[dict[str, float]], peer: str) -> str:
+    """A peer's time as a multiple of the embedded model's on the items of both: of all, and the least."""
+    both = [(time[peer], time["embedded"]) for time in times if peer in time]
+    if not both:
+        return "-"
+    theirs, ours = map(sum, zip(*both, strict=True))
+    return f"{theirs / ours:.1f}, least {min(peer / own for peer, own in both):.1f}"
+
+
+def _least(works: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
     """The least CPU time of each of some works, which take turns, in seconds."""
-    least = [float("inf")] * len(works)
+    least = dict.fromkeys(works, float("inf"))
     for _ in range(rounds):
-        for place, work in enumerate(works):
+        for name, work in works.items():
             began = time.process_time()
             work()
-            least[place] = min(least[place], time.process_time() - began)
+            least[name] = min(least[name], time.process_time() - began)
     return least
 
 

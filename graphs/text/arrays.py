@@ -27,6 +27,6 @@ def numbered(cells: Numbers, size: int) -> tuple[Numbers, Numbers]:
     present = np.zeros(size, np.bool_)
     present[cells] = True
     taken = present.nonzero()[0]
-    places = np.empty(size, np.int64)
+    places = np.empty(size, np.int32)  # looked up all over the place: the smaller, the faster
     places[taken] = np.arange(len(taken))
-    return taken, places[cells]
+    return taken, places[cells].astype(np.int64)
