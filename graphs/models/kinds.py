@@ -179,7 +179,7 @@ def _is_unlike_whole(sentences: Sentences, prose: Flags, signs: Signs) -> Flags:
     unlike = np.zeros(len(starts), np.bool_)
     if text.isascii() or not len(starts):
         return unlike
-    codes = signs.codes.astype(np.uint32, copy=False)
+    codes = signs.codes
     last = np.zeros(len(starts), codes.dtype)
     for back in range(_TAIL, 0, -1):  # the one nearest to the end is written last
         code = codes[np.maximum(ends - back, starts)]

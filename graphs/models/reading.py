@@ -283,7 +283,7 @@ def _are_plain(passage: Passage, codes: NarrowCodes) -> Flags:
     if text.isascii():
         return np.ones(len(starts), np.bool_)
     others = (codes > _LAST_ASCII).nonzero()[0]
-    others = others[(classes_of_codes(codes[others].astype(np.uint32)) & SIGN) == 0]
+    others = others[(classes_of_codes(codes[others]) & SIGN) == 0]
     plain: Flags = others.searchsorted(starts) == others.searchsorted(ends)
     return plain
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from graphs.text.arrays import Numbers, gaps, numbered
-from graphs.text.characters import DIGIT, HANGUL, SPACELESS, Codes, classes_of, codes_of
+from graphs.text.characters import DIGIT, HANGUL, SPACELESS, Codes, classes_of_codes, codes_of
 from graphs.text.words import UNCASED
 
 _BITS = 21  # of a code point
@@ -69,7 +69,7 @@ def pairs_of(folded: str) -> Pairs | None:
     None where there are numbers in digits of a script without spaces.
     """
     codes = codes_of(folded)
-    classes = classes_of(folded)
+    classes = classes_of_codes(codes)
     scripts = classes & (SPACELESS | HANGUL)
     dense = scripts.nonzero()[0]
     if not len(dense):

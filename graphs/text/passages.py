@@ -68,9 +68,10 @@ def _joined(parts: list[Passage]) -> Passage:
         starts = np.concatenate(moved)
         lengths = np.concatenate([part.ends - part.starts for part in parts])
         joined = Passage("\n".join(part.text for part in parts), starts, starts + lengths)
-    if (joined.starts[1:] == joined.ends[:-1]).any():
-        sentences = joined.sentences(np.arange(len(joined.starts)))
-        lengths = joined.ends - joined.starts
-        starts = (lengths + 1).cumsum() - lengths - 1
-        joined = Passage("\n".join(sentences), starts, starts + lengths)
+    text, starts, ends = joined
+    touching = np.concatenate([[False], starts[1:] == ends[:-1]])  # as sentences of Chinese are
+    if touching.any():
+        text = "\n".join(text[start:end] for start, end in pairwise([0, *starts[touching].tolist(), len(text)]))
+        moved_by = touching.cumsum()
+        joined = Passage(text, starts + moved_by, ends + moved_by)
     return joined
