@@ -21,7 +21,7 @@ _ASCII_WINDOW_CHARACTERS = LONGEST_CHARACTERS
 _TOGETHER_CHARACTERS = 1_500  # of short blocks: a call of sentencex takes as long as one, and grows with its length
 _BLANK_LINE = "\n\n"
 
-_ENCODED_CHARACTERS = 1_000_000  # at once: no other thread of Python runs meanwhile
+_LOOKED_AT_CHARACTERS = 100_000  # at once: they stay in the processor's cache, and no other thread of Python waits long
 
 Segment = Callable[[str], list[str]]
 """From a window of a text to its sentences: pieces that concatenate to the window."""
@@ -40,6 +40,7 @@ _THAI_GAP = re.compile(
 )
 _THAI_CHARACTERS = 40  # of a piece between such spaces, at least
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_LINE_ENDS = "\x85\u2028\u2029"
 _WIDE_SPACES = "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 _EMPHASIS = frozenset("*_")
 _MARKER = re.compile(r"[(\[]?(?:\d{1,3}|[A-Za-z]|[ivx]{1,4}|[가나다라마바사아자차카타파하])[.)\]]$")
@@ -92,22 +93,25 @@ def _plain(text: str) -> tuple[str, bool]:
     """
     if "\r" in text:
         text = text.replace("\r\n", " \n").replace("\r", "\n")
-    for separator in "\v\f\x85\u2028\u2029":
+    for separator in "\v\f":
         if separator in text:
             text = text.replace(separator, "\n")
     if text.isascii():
         return text, False
-    for space in _WIDE_SPACES:
-        if space in text:
-            text = text.replace(space + ".", " .")  # sentencex panics at "C\u00a0."
-    thai = False
-    try:
-        for start in range(0, len(text), _ENCODED_CHARACTERS):
-            encoded = text[start : start + _ENCODED_CHARACTERS].encode()
+    odd, broken, thai = set[str](), False, False
+    for start in range(0, len(text), _LOOKED_AT_CHARACTERS):
+        part = text[start : start + _LOOKED_AT_CHARACTERS]
+        if part.isascii():
+            continue
+        odd.update(filter(part.__contains__, _LINE_ENDS + _WIDE_SPACES))
+        try:
+            encoded = part.encode()
             thai |= _THAI[0] in encoded and any(sign in encoded for sign in _THAI[1:])
-    except UnicodeEncodeError:
-        text, thai = _SURROGATE.sub("\ufffd", text), True
-    return text, thai
+        except UnicodeEncodeError:
+            broken = thai = True
+    for sign in odd:  # sentencex panics at "C\u00a0."
+        text = text.replace(sign, "\n") if sign in _LINE_ENDS else text.replace(sign + ".", " .")
+    return _SURROGATE.sub("\ufffd", text) if broken else text, thai
 
 
 def _of_short(plain: str, short: list[tuple[int, str]], segment: Segment) -> Iterator[tuple[int, int]]:
