@@ -93,6 +93,9 @@ class Settings(BaseSettings):
     run_bytes: int | None = Field(default=None, ge=0)
     """How much of them is kept, in bytes of their documents' texts and characters of their events; those that ended
     first go first. Runs that have not ended count, but stay. Default: no limit."""
+    meaning: bool = True
+    """Whether the embedded model compares reviews by what they mean, where `precis[meaning]` is installed: it chooses
+    better and takes some twenty seconds for a hundred of them."""
     lease_seconds: float = Field(default=15.0, ge=1)
     """How long a worker may be silent before another takes its runs over."""
     parse_seconds: float = Field(default=60.0, gt=0)

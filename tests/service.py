@@ -48,7 +48,8 @@ class Service:
     def start(self) -> None:
         """Start the service and wait for its ready line."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("PRECIS_", "OPENAI_"))}
-        values = {"data_dir": self.data_dir, "port": 0, "log_level": "warning"} | self._settings
+        # Few who run Precis have the embedding, and it would read every batch of ten documents here.
+        values = {"data_dir": self.data_dir, "port": 0, "log_level": "warning", "meaning": False} | self._settings
         for name, value in values.items():
             environment[name if name.startswith("OPENAI_") else f"PRECIS_{name.upper()}"] = str(value)
         with self.log_path.open("a") as log:

@@ -43,7 +43,7 @@ class ModelOut(Body):
     """What a million tokens of prompt and of answer cost; null: not known, or it depends on the model."""
     embedding: str | None
     """The embedding that the embedded model compares reviews with, and its version; null: the extra `meaning` is not
-    installed, or the model needs none."""
+    installed or not to be used, or the model needs none."""
     gate: GateOut
 
 
@@ -68,7 +68,7 @@ def _shown(name: str, services: Services, *, is_default: bool) -> ModelOut:
         is_default=is_default,
         window_tokens=facts.window_tokens if facts and name != EMBEDDED else None,
         usd_per_million_tokens=facts.price if facts else None,
-        embedding=embedding_version() if name == EMBEDDED else None,
+        embedding=embedding_version() if name == EMBEDDED and settings.meaning else None,
         gate=GateOut(
             limit=int(gate.limit),
             most=gate.limits.most,

@@ -172,6 +172,7 @@ async def _drive(
         owner=run.owner,
         run=run.id,
         prices=resources.settings.prices,
+        meaning=resources.settings.meaning,
         head_start=head_start,
         spent=_spent(journal.usage),
         chunk_tokens=resources.settings.chunk_tokens,

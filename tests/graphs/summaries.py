@@ -11,7 +11,7 @@ Settings = dict[str, Any]
 ContextOf = Callable[..., Context]
 
 CHUNK_TOKENS = 100
-EMBEDDED: Settings = {"model": "embedded:extractive", "chunk_tokens": CHUNK_TOKENS}
+EMBEDDED: Settings = {"model": "embedded:extractive", "chunk_tokens": CHUNK_TOKENS, "meaning": False}
 
 
 def story(town: str, sentences: int) -> str:
