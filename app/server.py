@@ -141,6 +141,7 @@ def _log(level: str) -> None:
     )
     if level != "debug":
         logging.getLogger("uvicorn").setLevel(max(logging.WARNING, logging.getLogger().level))
+        logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)
         logging.getLogger("alembic.runtime.migration").addFilter(lambda record: "upgrade" in record.getMessage())
 
 

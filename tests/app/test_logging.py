@@ -1,6 +1,9 @@
 """What an operator reads of runs in the log."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 from tests.app import WAIT, chapters
@@ -39,3 +42,20 @@ def test_the_log_says_of_each_run_how_it_ended_and_what_it_cost(tmp_path: Path, 
     assert ended("again", "succeeded") == f"0 calls paid, {calls} remembered"
     assert re.fullmatch(r"\d+ calls paid, 0 remembered", ended("cancelled", "cancelled"))
     assert re.fullmatch(r"\d+ calls paid, 0 remembered", ended("failed", "failed"))
+
+
+def test_a_first_start_says_which_steps_made_the_database_and_nothing_else_of_its_libraries(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PRECIS_")}
+    environment |= {"PRECIS_DATA_DIR": str(tmp_path / "data"), "PRECIS_PORT": "0"}
+    # A process of its own: those of `Service` have loaded the libraries before anything is logged.
+    command = [str(Path(sys.executable).parent / "precis"), "serve"]
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert "ready" in process.stdout.readline()
+        process.terminate()
+        log = process.communicate(timeout=60)[1].splitlines()
+    others = [line for line in log if " INFO alembic" in line]
+    assert others
+    assert [line for line in others if "alembic.runtime.migration: Running upgrade" not in line] == []
