@@ -14,7 +14,6 @@ more       what each has more than the one before, with the bootstrap 95 % inter
 `hotel_reviews` is asked twice: with its questions, and with their aspects in a word or two, as people say a focus.
 """
 
-import argparse
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -25,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bench.extracts.measures import measure
-from bench.extracts.sets import Item, batch, read_sets
+from bench.extracts.sets import Item, arguments, batch, read_sets
 from graphs.evidence.intervals import interval
 from graphs.models.extractive import BatchIndex
 from graphs.models.genres import LEAST_REVIEWS
@@ -53,10 +52,7 @@ class Question(NamedTuple):
 
 def main() -> None:
     """Measure and print one table."""
-    parser = argparse.ArgumentParser(description="Measure what a focus is worth to the embedded model.")
-    parser.add_argument("--data", type=Path, required=True, help="folder of NAME.jsonl")
-    parser.add_argument("--only", nargs="*", default=[], help="names of sets")
-    options = parser.parse_args()
+    options = arguments("Measure what a focus is worth to the embedded model.").parse_args()
     if not installed():
         print("the extra `meaning` is not installed, so its column is missing\n")
     print(f"{'set':24}{'asked':>6}{'none':>7}{'terms':>7}  {'more':22}{'meaning':>8}  more")
@@ -95,8 +91,9 @@ def _row(name: str, questions: list[Question]) -> str:
 
 def _figure(question: Question, focus: bool, *, meaning: bool) -> float:
     item = question.item
-    embedding = _embedding if meaning else lambda: None
-    index = BatchIndex.build(batch(item.texts), focus=question.focus if focus else None, embedding=embedding)
+    index = BatchIndex.build(
+        batch(item.texts), focus=question.focus if focus else None, embedding=_embedding if meaning else None
+    )
     chosen = set(index.select(item.numbers, item.budget))
     figures = measure(item, [[place for place, number in enumerate(item.numbers) if number in chosen]])
     return 100 * figures.mean if figures else 0.0

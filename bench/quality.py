@@ -19,11 +19,9 @@ MB/s, peak    of text, reading included, on one core; memory while choosing from
 By genre, at the end: the paired difference of the mean to each contender, over the sets of documents of one kind.
 """
 
-import argparse
 import time
 import tracemalloc
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -31,7 +29,7 @@ import numpy as np
 from bench.extracts.choosing import CONTENDERS, Choose
 from bench.extracts.classics import classics
 from bench.extracts.measures import Figures, measure
-from bench.extracts.sets import GENRES, Item, read_sets
+from bench.extracts.sets import GENRES, Item, arguments, read_sets
 from graphs.evidence.intervals import interval, macro_interval
 
 NOT_ASKED = "no reviews, or the extra `meaning` is not installed"
@@ -50,9 +48,7 @@ class Row(NamedTuple):
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description="Measure the embedded model on documents with references.")
-    parser.add_argument("--data", type=Path, required=True, help="folder of NAME.jsonl")
-    parser.add_argument("--only", nargs="*", default=[], help="names of sets")
+    parser = arguments("Measure the embedded model on documents with references.")
     parser.add_argument("--sentences", type=int, default=1000, help="sumy is left out where a batch has more")
     parser.add_argument("--references", type=int, default=1, help="how many of each item's count, at most")
     options = parser.parse_args()

@@ -16,15 +16,13 @@ LexRank    its time as a multiple of the embedded model's, from the same text, a
 - cut      the same where it is handed sentences and terms ready made, which the embedded model has to find
 """
 
-import argparse
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 
 from bench.extracts.choosing import embedded
 from bench.extracts.classics import IS_INSTALLED, classics, lexrank_of_text
-from bench.extracts.sets import Item, read_sets
+from bench.extracts.sets import Item, arguments, read_sets
 from graphs.models.extractive import BatchIndex
 from graphs.text.language import detect_language
 
@@ -33,9 +31,7 @@ _SENTENCES = 5  # that LexRank returns: it ranks all of them whatever their numb
 
 def main() -> None:
     """Measure and print one table."""
-    parser = argparse.ArgumentParser(description="Measure the speed of the embedded model.")
-    parser.add_argument("--data", type=Path, required=True, help="folder of NAME.jsonl")
-    parser.add_argument("--only", nargs="*", default=[], help="names of sets")
+    parser = arguments("Measure the speed of the embedded model.")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--sentences", type=int, default=600, help="LexRank is left out where an item has more")
     options = parser.parse_args()

@@ -36,14 +36,14 @@ def fill(item: Item, order: Iterable[int]) -> list[int]:
 
 def embedded(item: Item) -> list[list[int]]:
     """The embedded model: the whole batch in one selection, by its terms."""
-    return _chosen(item, BatchIndex.build(batch(item.texts), embedding=lambda: None))
+    return _chosen(item, BatchIndex.build(batch(item.texts)))
 
 
 def with_meaning(item: Item) -> list[list[int]]:
     """The same with the embedding of the optional extra; none where it is not asked, so that nothing would change."""
     if len(item.texts) < LEAST_REVIEWS or not installed():
         return []
-    return _chosen(item, BatchIndex.build(batch(item.texts)))
+    return _chosen(item, BatchIndex.build(batch(item.texts), embedding=installed))
 
 
 def _chosen(item: Item, index: BatchIndex) -> list[list[int]]:

@@ -1,5 +1,6 @@
 """Documents with reference summaries, and their sentences: every contender chooses from the same ones."""
 
+import argparse
 import hashlib
 import json
 from collections.abc import Iterator
@@ -69,6 +70,14 @@ class Item(NamedTuple):
     """Whether it was left out of the search for weights; it was looked at when variants were compared."""
 
 
+def arguments(description: str) -> argparse.ArgumentParser:
+    """A parser of the arguments by which a benchmark is told its sets; they are for `read_sets`."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--data", type=Path, required=True, help="folder of NAME.jsonl")
+    parser.add_argument("--only", nargs="*", default=[], help="names of sets")
+    return parser
+
+
 def read_sets(folder: Path, only: list[str], most_references: int = 1) -> Iterator[tuple[str, list[Item]]]:
     """Yield each set that has references: its name and its items, each with the first references it has."""
     for path in sorted(folder.glob("*.jsonl")):
@@ -98,7 +107,7 @@ def _texts(row: dict[str, list[dict[str, str]]]) -> list[str]:
 
 def _item(row: dict[str, list[dict[str, str]]], budget: int, most_references: int) -> Item:
     texts = _texts(row)
-    index = BatchIndex.build(batch(texts), embedding=lambda: None)
+    index = BatchIndex.build(batch(texts))
     sentences, numbers = [], []
     for document, text in enumerate(texts):
         for place, number in enumerate(index.within(str(document), 0, len(text))):

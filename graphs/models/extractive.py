@@ -12,7 +12,7 @@ from graphs.models.features import Features, agreement, likeness, measure, mix
 from graphs.models.genres import LEAST_REVIEWS, REVIEWS, Look, batch_genre, genre, is_dense, is_long_talk
 from graphs.models.kinds import PROSE, SHORT, WORDLESS, Sentences, kinds
 from graphs.models.matrix import Values, inverse_frequency, weigh
-from graphs.models.meaning import MOST_SENTENCES, Model, by_meaning, installed
+from graphs.models.meaning import MOST_SENTENCES, Model, by_meaning
 from graphs.models.picking import MOST_CANDIDATES, Balance, Picker, Terms, best_of_each
 from graphs.models.reading import Reading, read
 from graphs.models.wording import wording
@@ -72,9 +72,9 @@ class BatchIndex:
     """Why the summary of a document is likely to be poor, by the ids of such documents: `long_conversation`."""
 
     def __init__(
-        self, documents: Sequence[tuple[str, str]], focus: str | None, embedding: Callable[[], Model | None]
+        self, documents: Sequence[tuple[str, str]], focus: str | None, embedding: Callable[[], Model | None] | None
     ) -> None:
-        self._embedding = embedding() if len(documents) >= LEAST_REVIEWS else None
+        self._embedding = embedding() if embedding and len(documents) >= LEAST_REVIEWS else None
         self.digest = _digest(documents, focus, self._embedding.version if self._embedding else "")
         documents_read = [_split(identity, text) for identity, text in documents]
         self._identities = [document.identity for document in documents_read]
@@ -109,11 +109,12 @@ class BatchIndex:
         documents: Iterable[tuple[str, str]],
         *,
         focus: str | None = None,
-        embedding: Callable[[], Model | None] = installed,
+        embedding: Callable[[], Model | None] | None = None,
     ) -> Self:
         """The index of (id, text) pairs in source order; `focus` moves the scores towards what resembles it.
 
-        `embedding` is asked for where there may be reviews, the only texts that are looked at with one. Takes about a
+        `embedding`, such as `meaning.installed`, is called where there may be reviews, the only texts that are looked at
+        with one. Takes about a
         tenth of a second for a megabyte, with an embedding some twenty seconds for a hundred reviews. Raises ValueError
         when two documents share an id.
         """

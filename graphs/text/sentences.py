@@ -116,10 +116,11 @@ def _plain(text: str) -> tuple[str, bool]:
 
 def _of_short(plain: str, short: list[tuple[int, str]], segment: Segment) -> Iterator[tuple[int, int]]:
     """Yield the sentences of short blocks, which are cut all at once: sentencex joins no paragraphs."""
-    several = [block for _, block in short if not _is_single(block)]
+    single = [_is_single(block) for _, block in short]
+    several = [block for (_, block), alone in zip(short, single, strict=True) if not alone]
     pieces = iter(segment(_BLANK_LINE.join(several)) if several else ())
-    for start, block in short:
-        if _is_single(block):
+    for (start, block), alone in zip(short, single, strict=True):
+        if alone:
             yield start, start + len(block.rstrip())
         else:
             own = list(iter(partial(next, pieces, _BLANK_LINE), _BLANK_LINE))

