@@ -113,10 +113,9 @@ class BatchIndex:
     ) -> Self:
         """The index of (id, text) pairs in source order; `focus` moves the scores towards what resembles it.
 
-        `embedding`, such as `meaning.installed`, is called where there may be reviews, the only texts that are looked at
-        with one. Takes about a
-        tenth of a second for a megabyte, with an embedding some twenty seconds for a hundred reviews. Raises ValueError
-        when two documents share an id.
+        `embedding`, such as `meaning.installed`, is called where there may be reviews, the only texts that are looked
+        at with one. Takes about a tenth of a second for a megabyte, with an embedding some twenty seconds for a hundred
+        reviews. Raises ValueError when two documents share an id.
         """
         return cls(list(documents), focus, embedding)
 
